@@ -1,0 +1,14 @@
+"""The embedded Prosody starts, speaks TLS and SCRAM, and answers."""
+
+from xmppgov.demo.prosody import Prosody
+
+from tests.streams import logged_in
+
+ACCOUNTS = ["alice@gov.localhost"]
+PROSODY_MODULES = ""
+
+
+async def test_an_account_logs_in_over_tls(prosody: Prosody) -> None:
+    async with logged_in(prosody, "alice@gov.localhost", "xep_0199") as alice:
+        assert alice.plugin["feature_mechanisms"].mech.name.startswith("SCRAM-")
+        assert await alice.plugin["xep_0199"].ping("gov.localhost", timeout=5) >= 0

@@ -1,0 +1,135 @@
+"""Configuration: one TOML file a process, read into frozen models; unknown settings are refused.
+
+An environment variable `XMPPGOV_<SECTION>__<KEY>` overrides a setting. A secret is never in the
+file itself: the file names another file, readable by its owner only, that holds it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from xmppgov.errors import ConfigurationError
+from xmppgov.i18n import Texts
+
+texts = Texts("xmppgov")
+SettingsT = TypeVar("SettingsT", bound="Settings")
+
+
+def _beside_file(path: Path, info: ValidationInfo) -> Path:
+    base = (info.context or {}).get("base")
+    return path if base is None or path.is_absolute() else (base / path)
+
+
+ConfigPath = Annotated[Path, AfterValidator(_beside_file)]
+"""A path that is relative to the folder of the configuration file."""
+
+
+class Section(BaseModel):
+    """A table of a configuration file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Settings(BaseSettings):
+    """A whole configuration file; a feature's `config.py` subclasses it."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="XMPPGOV_", env_nested_delimiter="__"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings
+
+
+class XmppSection(Section):
+    """`[xmpp]`: how a component (XEP-0114) or a bot's account reaches its server."""
+
+    jid: str = Field(min_length=3)
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    secret_file: ConfigPath
+    ca_file: ConfigPath | None = None
+
+
+class LogSection(Section):
+    """`[log]`: structured lines on standard error."""
+
+    level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    json_lines: bool = False
+
+
+def load(model: type[SettingsT], path: Path) -> SettingsT:
+    """Read `path` (TOML) into `model`.
+
+    Raises:
+        ConfigurationError: the file is unreadable, not TOML, or a setting is unknown or wrong;
+            the text names the file, the setting and what to do.
+    """
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            texts("{path}: the file cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            texts("{path}: not valid TOML: {reason}.", path=path, reason=error)
+        ) from error
+    return _validate(model, path, raw)
+
+
+def _validate(model: type[SettingsT], path: Path, raw: dict[str, Any]) -> SettingsT:
+    try:
+        settings = model(**raw)
+        context = {"base": path.resolve().parent}
+        return model.model_validate(settings.model_dump(exclude_unset=True), context=context)
+    except ValidationError as error:
+        raise _explain(path, error) from error
+
+
+def _explain(path: Path, error: ValidationError) -> ConfigurationError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        text = texts(
+            "{path}: {key}: unknown setting; remove it or check its spelling.", path=path, key=key
+        )
+    else:
+        text = texts("{path}: {key}: {reason}.", path=path, key=key, reason=first["msg"])
+    return ConfigurationError(text)
+
+
+def read_secret(path: Path) -> str:
+    """Return the secret in `path` without surrounding white space.
+
+    Raises:
+        ConfigurationError: the file is missing, empty, or readable by group or others.
+    """
+    try:
+        mode = path.stat().st_mode
+        secret = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            texts("{path}: the file cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from error
+    if mode & 0o077:
+        raise ConfigurationError(
+            texts("{path}: the secret file is readable by others; run: chmod 600 {path}", path=path)
+        )
+    if not secret:
+        raise ConfigurationError(texts("{path}: the secret file is empty.", path=path))
+    return secret

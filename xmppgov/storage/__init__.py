@@ -1,0 +1,1 @@
+"""SQLite for every feature: one way to open, migrate, read and write."""

@@ -1,0 +1,124 @@
+"""A SQLite database: one connection, one writer at a time, transactions as context managers.
+
+Write-ahead log, `synchronous=FULL` (a commit is on disk when it returns), foreign keys on. A store
+(`*/store.py`) holds all SQL of its feature and is given an open `Database`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from xmppgov.errors import StorageError
+from xmppgov.i18n import Texts
+from xmppgov.storage.migrations import migrate
+
+texts = Texts("xmppgov")
+Params = Sequence[Any] | dict[str, Any]
+
+
+class Database:
+    """An open database; make one with `Database.open`."""
+
+    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._writer = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, migrations: Sequence[str]) -> Database:
+        """Open `path` for reading and writing, creating and migrating it.
+
+        Raises:
+            StorageError: it cannot be opened, is no database, or is newer than this program.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = await aiosqlite.connect(path, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise _unopenable(path, error) from error
+        try:
+            await connection.executescript(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                "PRAGMA busy_timeout=5000; PRAGMA secure_delete=ON;"
+            )
+            path.chmod(0o600)
+            await migrate(connection, path, migrations)
+        except (OSError, sqlite3.Error) as error:
+            await connection.close()
+            raise _unopenable(path, error) from error
+        except BaseException:
+            await connection.close()
+            raise
+        connection.row_factory = sqlite3.Row
+        return cls(path, connection)
+
+    @classmethod
+    async def open_read_only(cls, path: Path) -> Database:
+        """Open an existing database beside its running writer; nothing is created or changed.
+
+        Raises:
+            StorageError: it does not exist or is no database.
+        """
+        try:
+            connection = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+            await connection.execute("PRAGMA query_only=ON")
+            await connection.execute("PRAGMA busy_timeout=5000")
+            await connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
+        except (OSError, sqlite3.Error) as error:
+            raise _unopenable(path, error) from error
+        connection.row_factory = sqlite3.Row
+        return cls(path, connection)
+
+    async def close(self) -> None:
+        """Close the connection; the database cannot be used afterwards."""
+        await self._connection.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Database]:
+        """Run the block as one transaction: committed at its end, rolled back if it raises.
+
+        Other writers wait. Do not nest.
+        """
+        async with self._writer:
+            await self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self
+                await self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    await self._connection.execute("ROLLBACK")
+                raise
+
+    async def execute(self, sql: str, params: Params = ()) -> int:
+        """Run one statement; return the number of rows that it changed."""
+        cursor = await self._connection.execute(sql, params)
+        changed = cursor.rowcount
+        await cursor.close()
+        return changed
+
+    async def execute_many(self, sql: str, rows: Iterable[Params]) -> None:
+        """Run one statement for each of `rows`."""
+        cursor = await self._connection.executemany(sql, rows)
+        await cursor.close()
+
+    async def fetch_all(self, sql: str, params: Params = ()) -> list[sqlite3.Row]:
+        """Return every row of a query."""
+        return list(await self._connection.execute_fetchall(sql, params))
+
+    async def fetch_one(self, sql: str, params: Params = ()) -> sqlite3.Row | None:
+        """Return the first row of a query, or None."""
+        rows = await self.fetch_all(sql, params)
+        return rows[0] if rows else None
+
+
+def _unopenable(path: Path, error: Exception) -> StorageError:
+    return StorageError(
+        texts("{path}: the database cannot be opened: {reason}.", path=path, reason=error)
+    )
