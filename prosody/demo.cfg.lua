@@ -2,7 +2,7 @@
 -- environment. The production configuration beside this file says why each setting is as it is.
 -- Environment: XMPPGOV_STATE (folder), XMPPGOV_DOMAIN, XMPPGOV_PORT_{C2S,S2S,COMPONENT,HTTP},
 -- XMPPGOV_PROSODY (this folder), XMPPGOV_WEB (the web client's files), XMPPGOV_NOTICES (JSON),
--- XMPPGOV_MODULES (which of our modules to load; all by default), XMPPGOV_EXTRA (a Lua file that
+-- XMPPGOV_MODULES (which of our modules to load; all by default), XMPPGOV_EXTRA (a .cfg.lua file that
 -- tests add: storage drivers to compare with, a second server's names).
 
 local state, domain = ENV_XMPPGOV_STATE, ENV_XMPPGOV_DOMAIN
@@ -138,5 +138,5 @@ Component(governance)
 	modules_enabled = with({ "privilege" }, ours("capture"))
 
 if ENV_XMPPGOV_EXTRA then
-	dofile(ENV_XMPPGOV_EXTRA)
+	Include(ENV_XMPPGOV_EXTRA)
 end
