@@ -1,0 +1,73 @@
+"""A client with next to no cost of its own: raw bytes over TLS, received stanzas are only counted.
+
+A benchmark of a server must not measure its client, and slixmpp takes longer over a stanza than
+Prosody does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from dataclasses import dataclass
+
+from xmppgov.demo.prosody import Prosody
+
+READ_SIZE = 1 << 18
+
+
+@dataclass
+class RawClient:
+    """One connected account; `received` counts occurrences of `token` since the login."""
+
+    jid: str
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    token: bytes = b"</message>"
+    received: int = 0
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes for the server."""
+        self.writer.write(data)
+
+    async def count(self) -> None:
+        """Count `token` in what arrives, until the stream closes or the task is cancelled."""
+        tail = b""
+        keep = len(self.token) - 1
+        while data := await self.reader.read(READ_SIZE):
+            self.received += (tail + data).count(self.token)
+            tail = data[-keep:]
+
+    async def close(self) -> None:
+        """Close the stream."""
+        self.writer.write(b"</stream:stream>")
+        self.writer.close()
+        await asyncio.gather(self.writer.wait_closed(), return_exceptions=True)
+
+
+async def log_in(server: Prosody, user: str, password: str = "secret") -> RawClient:
+    """Connect `user` with STARTTLS and SASL PLAIN, bind, and become available."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.ports.c2s, limit=1 << 20)
+    header = (
+        f"<?xml version='1.0'?><stream:stream to='{server.domain}' version='1.0' "
+        "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+    ).encode()
+    writer.write(header + b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+    await reader.readuntil(b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+    context = ssl.create_default_context(cafile=server.state / "ca.pem")
+    await writer.start_tls(context, server_hostname=server.domain)
+    credentials = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+    writer.write(
+        header
+        + f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{credentials}</auth>".encode()
+    )
+    await reader.readuntil(b"<success")
+    await reader.readuntil(b">")
+    writer.write(
+        header
+        + b"<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+        + b"<resource>bench</resource></bind></iq><presence/>"
+    )
+    await reader.readuntil(b"</jid>")
+    await reader.readuntil(b"</iq>")
+    return RawClient(f"{user}@{server.domain}/bench", reader, writer)
