@@ -1,1 +1,1 @@
-"""The directory as everyone but its server process knows it: people, bodies, posts, and how to ask."""
+"""The directory as all but its own process know it: people, bodies, posts, and how to ask."""

@@ -1,4 +1,4 @@
-"""Asks the directory over any stream, a bot's account or a component (docs/protocol/directory.md)."""
+"""Asks the directory over any stream, account or component (docs/protocol/directory.md)."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Which part of a list is wanted (XEP-0059): at most `max` items, behind or before an item's key.
+    """Which part of a list is wanted (XEP-0059): at most `max` items, behind or before a key.
 
     `before=""` means the last page.
     """
@@ -83,7 +83,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """A part of a list: its items, the keys of the first and last, where it starts, how long all is."""
+    """A part of a list: its items, the keys of its ends, where it starts, how long the list is."""
 
     items: tuple[Item, ...]
     count: int

@@ -1,4 +1,4 @@
-"""The machines' door to the directory as XML: `urn:xmppgov:directory:0` (docs/protocol/directory.md).
+"""The machines' door as XML: `urn:xmppgov:directory:0` (docs/protocol/directory.md).
 
 Answers are written as strings, without stanza objects, because they are the hot path; questions and
 answers are read from elements that a stream has parsed. Paging is XEP-0059.
