@@ -96,20 +96,27 @@ class Prosody:
             ConfigurationError: Prosody is not installed, or stops at once (its log says why).
             Unreachable: it does not answer within 15 seconds.
         """
-        executable = shutil.which("prosody", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin")
-        if executable is None:
-            raise ConfigurationError(texts("Prosody is not installed; run: apt install prosody"))
-        config = prosody_folder() / "demo.cfg.lua"
         with (self.state / "log" / "prosody.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [executable, "-F", "--config", str(config)],
-                env=self._environment(),
+                self.command(),
+                env=self.environ(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         self._wait_until_ready()
+
+    def command(self) -> list[str]:
+        """Return the command that runs this server in the foreground.
+
+        Raises:
+            ConfigurationError: Prosody is not installed.
+        """
+        executable = shutil.which("prosody", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin")
+        if executable is None:
+            raise ConfigurationError(texts("Prosody is not installed; run: apt install prosody"))
+        return [executable, "-F", "--config", str(prosody_folder() / "demo.cfg.lua")]
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ask the server to stop and wait; kill it after `timeout` seconds."""
@@ -130,7 +137,8 @@ class Prosody:
             self.process.wait()
             self.process = None
 
-    def _environment(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
+        """Return the environment that the configuration reads, ours and the caller's."""
         ours = {
             "XMPPGOV_STATE": str(self.state),
             "XMPPGOV_DOMAIN": self.domain,
@@ -145,7 +153,7 @@ class Prosody:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + 15
         for port in (self.ports.c2s, self.ports.component):
-            while not _listening(port):
+            while not listening(port):
                 log = self.state / "log" / "prosody.log"
                 if self.process is None or self.process.poll() is not None:
                     raise ConfigurationError(
@@ -186,7 +194,8 @@ def _scram_record(password: str) -> str:
     )
 
 
-def _listening(port: int) -> bool:
+def listening(port: int) -> bool:
+    """Tell whether something accepts connections on loopback `port`."""
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0
