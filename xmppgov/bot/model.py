@@ -1,0 +1,74 @@
+"""What a bot sends and receives: deliveries, their life cycle as a table, incoming messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where one text for one person is."""
+
+    QUEUED = "queued"  # to be encrypted
+    UNREACHABLE = "unreachable"  # no usable keys, says `reason`; retried when keys appear
+    ENCRYPTED = "encrypted"  # ciphertext and ratchet are committed
+    SENT = "sent"  # handed to the stream, which proves nothing
+    ACCEPTED = "accepted"  # the server has it (XEP-0198 or found in the bot's own archive)
+    DELIVERED = "delivered"  # a device said so (XEP-0184)
+    ANSWERED = "answered"  # the person answered
+    FAILED = "failed"  # the server sent it back, says `reason`
+    EXPIRED = "expired"  # its time came before it was surely accepted
+
+
+_ARRIVED = (State.DELIVERED, State.ANSWERED)
+_HANDED = (State.ACCEPTED, *_ARRIVED, State.FAILED, State.EXPIRED)
+
+TRANSITIONS: Mapping[State, tuple[State, ...]] = {
+    State.QUEUED: (State.ENCRYPTED, State.UNREACHABLE, State.FAILED, State.EXPIRED),
+    State.UNREACHABLE: (State.QUEUED, State.ENCRYPTED, State.FAILED, State.EXPIRED),
+    State.ENCRYPTED: (State.SENT, *_HANDED),
+    State.SENT: _HANDED,
+    State.ACCEPTED: (*_ARRIVED, State.FAILED),
+    State.DELIVERED: (State.ANSWERED,),
+    State.ANSWERED: (),
+    # A late receipt or answer is the truth, whatever was feared before.
+    State.FAILED: _ARRIVED,
+    State.EXPIRED: _ARRIVED,
+}
+"""The states that may follow each state; every other change is ignored."""
+
+NEEDS_TEXT = (State.QUEUED, State.UNREACHABLE)
+"""States in which the text is still wanted."""
+
+UNCONFIRMED = (State.ENCRYPTED, State.SENT)
+"""States that a lost connection leaves open: looked up in the bot's archive, then sent again."""
+
+
+def may_follow(new: State) -> tuple[State, ...]:
+    """Return the states that `new` may follow."""
+    return tuple(old for old, following in TRANSITIONS.items() if new in following)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One text for one person."""
+
+    reference: str  # the owner's name for the text, e.g. an alert's id
+    recipient: str  # bare address
+    origin_id: str  # XEP-0359, stable for (reference, recipient); also the stanza's id
+    state: State
+    reason: str | None  # of unreachable and failed: a short English code, e.g. "no-device"
+    created: float  # seconds, UTC
+    changed: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A decrypted 1:1 message."""
+
+    sender: str  # bare address
+    text: str
+    language: str | None  # RFC 5646 tag of the stanza
+    stanza_id: str  # the same when the server delivers the message again

@@ -1,0 +1,106 @@
+"""The OMEMO state of one bot: a table of JSON values, written in the transactions of messages.
+
+python-omemo reads and writes 30 values for each device and message. Here reads come from memory, where
+all committed values are, and writes are held back until `write` puts them into the transaction that
+also holds what they belong to: the outbox row of an encrypted message, the effect of a received one.
+Until then nothing has happened, and `drop` forgets it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from omemo.storage import Maybe, Nothing, NothingException, Storage
+from omemo.types import JSONType
+
+from xmppgov.storage.database import Database
+
+MIGRATION = "CREATE TABLE omemo (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+
+
+class _Fresh(Maybe[Any]):
+    """A value that belongs to whoever asks: each load makes a new one, so that none need be copied."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    @property
+    def is_just(self) -> bool:
+        return True
+
+    @property
+    def is_nothing(self) -> bool:
+        return False
+
+    def from_just(self) -> Any:
+        return self._value
+
+    def maybe(self, default: Any) -> Any:
+        return self._value
+
+    def fmap(self, function: Callable[[Any], Any]) -> Maybe[Any]:
+        return _Fresh(function(self._value))
+
+
+class OmemoStore(Storage):
+    """python-omemo's storage over the table `omemo`; `load_all` first."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(disable_cache=True)
+        self._database = database
+        self._committed: dict[str, str] = {}
+        self._pending: dict[str, str | None] = {}
+
+    async def load_all(self) -> None:
+        """Read every committed value into memory and forget what is pending."""
+        rows = await self._database.fetch_all("SELECT key, value FROM omemo")
+        self._committed = {row["key"]: row["value"] for row in rows}
+        self._pending.clear()
+
+    async def write(self, tx: Database) -> None:
+        """Put what is pending into a transaction; call `keep` once it is committed."""
+        gone = [(key,) for key, value in self._pending.items() if value is None]
+        there = [(key, value) for key, value in self._pending.items() if value is not None]
+        if there:
+            await tx.execute_many("INSERT OR REPLACE INTO omemo VALUES (?, ?)", there)
+        if gone:
+            await tx.execute_many("DELETE FROM omemo WHERE key = ?", gone)
+
+    def keep(self) -> None:
+        """What was pending is committed."""
+        for key, value in self._pending.items():
+            if value is None:
+                self._committed.pop(key, None)
+            else:
+                self._committed[key] = value
+        self._pending.clear()
+
+    def drop(self) -> None:
+        """Forget what is pending, as if it had never been asked for."""
+        self._pending.clear()
+
+    def _text(self, key: str) -> str | None:
+        if key in self._pending:
+            return self._pending[key]
+        return self._committed.get(key)
+
+    async def _load(self, key: str) -> Maybe[JSONType]:
+        text = self._text(key)
+        return Nothing() if text is None else _Fresh(json.loads(text))
+
+    async def _store(self, key: str, value: JSONType) -> None:
+        if isinstance(value, list) and len(value) > 1:
+            # All of the library's lists are sets in truth; in one order they compare as such.
+            value = sorted(value, key=str)
+        text = json.dumps(value, separators=(",", ":"))
+        if text != self._text(key):
+            self._pending[key] = text
+
+    async def _delete(self, key: str) -> None:
+        if self._text(key) is not None:
+            self._pending[key] = None
+
+
+__all__ = ["MIGRATION", "NothingException", "OmemoStore"]
