@@ -1,0 +1,70 @@
+// The web client: Converse.js 14 with encryption on by default and nothing from outside.
+// `settings.json` beside this page names the domain; everything else is the same everywhere.
+
+import converse from './converse/converse.min.js';
+
+const { domain, muc } = await (await fetch('settings.json')).json();
+const { protocol, host, origin } = location;
+const language = new URLSearchParams(location.search).get('lang') ?? 'fr';
+document.documentElement.lang = language;
+
+const words = {
+    fr: { lead: 'Messagerie des administrations, chiffrée de bout en bout', client: 'Client web' },
+    en: { lead: 'The messenger of public administrations, end-to-end encrypted', client: 'Web client' },
+}[language] ?? {};
+
+// Converse keeps an element that the page has already defined: here its brand, its menu of links to
+// elsewhere and its footer, whose pictures come from other sites.
+function define(name, html = '') {
+    customElements.define(name, class extends HTMLElement {
+        connectedCallback() { this.innerHTML = html; }
+    });
+}
+define('converse-brand-logo', `<h1 class="brand"><img src="icon.svg" alt=""> xmppgov</h1><p class="lead">${words.lead ?? ''}</p>`);
+define('converse-controlbox-navbar');
+define('converse-footer', `<p class="credit">${words.client ?? ''} : Converse.js</p>`);
+
+// Converse listens for pushed bookmarks but asks the server only for the old kind (XEP-0048); a room
+// that the administration assigns during a session comes as XEP-0402.
+converse.plugins.add('xmppgov-bookmarks', {
+    dependencies: ['converse-bookmarks'],
+    initialize() {
+        const { api } = this._converse;
+        api.listen.on('addClientFeatures', () => api.disco.own.features.add('urn:xmpp:bookmarks:1+notify'));
+    },
+});
+
+converse.initialize({
+    // How to reach the server: this page's own, and nobody else's.
+    websocket_url: `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/xmpp-websocket`,
+    discover_connection_methods: false,
+    default_domain: domain,
+    muc_domain: muc,
+    allow_registration: false,
+    assets_path: `${origin}/converse/`,
+
+    // Encryption: on in every conversation, and possible at every login.
+    omemo_default: true,
+    allow_user_trust_override: true, // shows the box, checked; without it OMEMO stays off
+    clear_cache_on_logout: false,
+
+    // Rooms come from the administration: its bookmarks and invitations are obeyed.
+    allow_bookmarks: true,
+    muc_respect_autojoin: true,
+    auto_join_on_invite: true,
+    auto_register_muc_nickname: false,
+    muc_show_info_messages: [],
+
+    // What it looks like.
+    i18n: language,
+    view_mode: 'fullscreen',
+    theme: 'classic',
+    dark_theme: 'classic',
+    play_sounds: false,
+    show_desktop_notifications: false,
+    embed_3rd_party_media_players: false,
+    render_media: false,
+    allow_non_roster_messaging: true,
+    loglevel: 'warn',
+    whitelisted_plugins: ['xmppgov-bookmarks'],
+});
