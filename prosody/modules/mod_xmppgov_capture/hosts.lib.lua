@@ -1,0 +1,42 @@
+-- No host goes without capture: the server stops if one does when it has started.
+
+local hostmanager = require "core.hostmanager";
+
+local function uncaptured(name)
+	local missing = {};
+	for host, session in pairs(prosody.hosts) do
+		if not session.modules[name] then missing[#missing + 1] = host; end
+	end
+	table.sort(missing);
+	return missing;
+end
+
+-- Stops the server from the main loop; while it starts, it cannot be stopped.
+local function stop_server(reason)
+	module:log("error", "%s", reason);
+	module:add_timer(0, function () prosody.shutdown(reason, 1); end);
+end
+
+-- Stops the server unless every host has the module.
+local function check_all()
+	local missing = uncaptured(module.name);
+	if #missing > 0 then
+		stop_server(("mod_%s is not loaded on %s; add it to their modules_enabled. The server stops, "
+			.."because messages there would leave no record."):format(module.name, table.concat(missing, ", ")));
+	end
+end
+
+-- Takes a host out of service that was activated later and has no capture.
+local function check_one(host)
+	local session = prosody.hosts[host];
+	if session and not session.modules[module.name] then
+		module:log("error", "mod_%s is not loaded on %s, which is taken out of service again", module.name, host);
+		hostmanager.deactivate(host, "mod_"..module.name.." is not loaded on this host");
+	end
+end
+
+return {
+	check_all = check_all;
+	check_one = check_one;
+	stop_server = stop_server;
+};
