@@ -1,4 +1,4 @@
-"""All SQL of the bot framework: deliveries, what was seen already, where the archive was read to."""
+"""All SQL of the bot framework: deliveries, what was seen, where the archive was read to."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The OMEMO state of one bot: a table of JSON values, written in the transactions of messages.
 
-python-omemo reads and writes 30 values for each device and message. Here reads come from memory, where
-all committed values are, and writes are held back until `write` puts them into the transaction that
-also holds what they belong to: the outbox row of an encrypted message, the effect of a received one.
-Until then nothing has happened, and `drop` forgets it.
+python-omemo reads and writes 30 values for each device and message. Here reads come from memory,
+where all committed values are, and writes are held back until `write` puts them into the
+transaction that also holds what they belong to: the outbox row of an encrypted message, the effect
+of a received one. Until then nothing has happened, and `drop` forgets it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from omemo.storage import Maybe, Nothing, NothingException, Storage
+from omemo.storage import Maybe, Nothing, Storage, StorageException
 from omemo.types import JSONType
 
 from xmppgov.storage.database import Database
 
+NAMESPACE = "eu.siacs.conversations.axolotl"
 MIGRATION = "CREATE TABLE omemo (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 
 
 class _Fresh(Maybe[Any]):
-    """A value that belongs to whoever asks: each load makes a new one, so that none need be copied."""
+    """A value that belongs to whoever asks; each load makes a new one, so none need be copied."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -45,19 +46,28 @@ class _Fresh(Maybe[Any]):
 
 
 class OmemoStore(Storage):
-    """python-omemo's storage over the table `omemo`; `load_all` first."""
+    """python-omemo's storage over the table `omemo`; `recover` first."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(disable_cache=True)
         self._database = database
         self._committed: dict[str, str] = {}
         self._pending: dict[str, str | None] = {}
+        self._trusted = False
 
-    async def load_all(self) -> None:
-        """Read every committed value into memory and forget what is pending."""
+    async def recover(self) -> None:
+        """Read every committed value into memory, if that was not done or is in doubt."""
+        if self._trusted:
+            return
         rows = await self._database.fetch_all("SELECT key, value FROM omemo")
         self._committed = {row["key"]: row["value"] for row in rows}
         self._pending.clear()
+        self._trusted = True
+
+    def doubt(self) -> None:
+        """Forget everything: a commit failed, and only the disk knows what it holds."""
+        self._pending.clear()
+        self._trusted = False
 
     async def write(self, tx: Database) -> None:
         """Put what is pending into a transaction; call `keep` once it is committed."""
@@ -81,7 +91,33 @@ class OmemoStore(Storage):
         """Forget what is pending, as if it had never been asked for."""
         self._pending.clear()
 
+    def sessionless(self, jid: str) -> list[tuple[str, int]]:
+        """Return (jid, device) of the listed devices with which there is no session yet."""
+        devices = json.loads(self._text(f"/devices/{jid}/list") or "[]")
+        return [
+            (jid, d) for d in devices if self._is_listed(jid, d) and not self.has_session(jid, d)
+        ]
+
+    def devices(self, jid: str) -> list[int]:
+        """Return the devices that `jid` lists now, as far as is known."""
+        devices = json.loads(self._text(f"/devices/{jid}/list") or "[]")
+        return [device for device in devices if self._is_listed(jid, device)]
+
+    def knows(self, jid: str, device: int) -> bool:
+        """Whether the identity key of a device is known."""
+        return self._text(f"/devices/{jid}/{device}/identity_key") is not None
+
+    def _is_listed(self, jid: str, device: int) -> bool:
+        active = json.loads(self._text(f"/devices/{jid}/{device}/active") or "{}")
+        return bool(active.get(NAMESPACE))
+
+    def has_session(self, jid: str, device: int) -> bool:
+        """Whether there is a session with a device."""
+        return self._text(f"/{NAMESPACE}/{jid}/{device}/double_ratchet") is not None
+
     def _text(self, key: str) -> str | None:
+        if not self._trusted:
+            raise StorageException("the OMEMO state is not loaded")
         if key in self._pending:
             return self._pending[key]
         return self._committed.get(key)
@@ -101,6 +137,3 @@ class OmemoStore(Storage):
     async def _delete(self, key: str) -> None:
         if self._text(key) is not None:
             self._pending[key] = None
-
-
-__all__ = ["MIGRATION", "NothingException", "OmemoStore"]

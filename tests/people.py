@@ -1,0 +1,138 @@
+"""People for tests: accounts that talk OMEMO 1:1, each with its own device and its own store."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+import xml.etree.ElementTree as ET
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from slixmpp.stanza import Message
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+
+from tests.streams import account_section, connected
+from xmppgov.bot import stanza
+from xmppgov.demo.prosody import Prosody
+from xmppgov.omemo.errors import Undecryptable
+from xmppgov.omemo.plugin import enable_omemo
+from xmppgov.omemo.store import MIGRATION, OmemoStore
+from xmppgov.storage.database import Database
+from xmppgov.xmpp.client import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message that a person could read."""
+
+    sender: str
+    text: str
+    id: str
+    xml: ET.Element
+
+
+class OmemoPerson:
+    """Somebody with one device, who reads, answers with receipts, and can vanish."""
+
+    def __init__(self, server: Prosody, jid: str, database: Database, device: str) -> None:
+        self.jid = jid
+        self.account = Account(account_section(server, f"{jid}/{device}"))
+        self.heard: list[Heard] = []
+        self.unreadable: list[str] = []
+        self.plain: list[str] = []
+        self.errors: list[ET.Element] = []
+        self.wire: list[ET.Element] = []
+        self.receipts = True
+        self._news = asyncio.Condition()
+        self._queue: asyncio.Queue[ET.Element] = asyncio.Queue()
+        self.omemo = enable_omemo(self.account, OmemoStore(database), database, sole_device=False)
+        tag = "{jabber:client}message"
+        self.account.register_handler(Callback("person", MatchXPath(tag), self._receive))
+
+    def _receive(self, message: Message) -> None:
+        self._queue.put_nowait(message.xml)
+
+    async def send(self, to: str, text: str, *, language: str | None = None) -> str:
+        """Encrypt and send; return the message's id."""
+        message_id = uuid.uuid4().hex
+        await self.omemo.prepare([to])
+        async with self.omemo.exclusive() as unit:
+            element = await unit.encrypt(to, text)
+            async with unit.commit():
+                pass
+        xml = stanza.read(stanza.encrypted_message(to, message_id, element))
+        if language:
+            xml.set(stanza.LANG, language)
+        Message(self.account, xml=xml).send()
+        return message_id
+
+    def say_in_clear(self, to: str, text: str) -> None:
+        """Send plaintext."""
+        self.account.send_message(mto=to, mbody=text, mtype="chat")
+
+    async def wait_for(self, text: str, timeout: float = 15) -> Heard:
+        """Wait until a message that contains `text` was read; return the first."""
+
+        def found() -> Heard | None:
+            return next((heard for heard in self.heard if text in heard.text), None)
+
+        async with asyncio.timeout(timeout), self._news:
+            await self._news.wait_for(found)
+        heard = found()
+        assert heard
+        return heard
+
+    async def listen(self) -> None:
+        """Read what comes, until cancelled."""
+        while True:
+            xml = await self._queue.get()
+            self.wire.append(xml)
+            await self._read(xml)
+            async with self._news:
+                self._news.notify_all()
+
+    async def _read(self, xml: ET.Element) -> None:
+        encrypted, sender = stanza.encrypted_part(xml), (xml.get("from") or "").split("/")[0]
+        if xml.get("type") == "error":
+            self.errors.append(xml)
+        elif encrypted is not None:
+            await self._decrypt(xml, encrypted, sender)
+        elif body := xml.findtext("{jabber:client}body"):
+            self.plain.append(body)
+
+    async def _decrypt(self, xml: ET.Element, encrypted: ET.Element, sender: str) -> None:
+        await self.omemo.prepare([sender])
+        try:
+            async with self.omemo.exclusive() as unit:
+                text = await unit.decrypt(sender, encrypted)
+                async with unit.commit():
+                    pass
+        except Undecryptable as error:
+            self.unreadable.append(error.reason)
+            return
+        if text is not None:
+            self.heard.append(Heard(sender, text, xml.get("id") or "", xml))
+            if self.receipts and stanza.wants_receipt(xml):
+                answer = stanza.receipt(xml.get("from") or "", xml.get("id") or "")
+                Message(self.account, xml=answer).send()
+
+
+@asynccontextmanager
+async def person(
+    server: Prosody, jid: str, folder: Path, device: str = "phone"
+) -> AsyncIterator[OmemoPerson]:
+    """Somebody who is online with published keys; the same `folder` is the same device."""
+    database = await Database.open(folder / f"{jid}-{device}.sqlite", [MIGRATION])
+    someone = OmemoPerson(server, jid, database, device)
+    reading = asyncio.create_task(someone.listen())
+    try:
+        async with connected(someone.account):
+            await someone.omemo.ready()
+            someone.account.send_presence()
+            yield someone
+    finally:
+        reading.cancel()
+        await database.close()

@@ -1,0 +1,34 @@
+"""Why a message could not be encrypted or decrypted; nothing here holds any of its content."""
+
+from __future__ import annotations
+
+from xmppgov.errors import LocalFault, RemoteFault
+from xmppgov.i18n import Texts
+
+texts = Texts("xmppgov")
+
+
+class NoKeys(LocalFault):
+    """Nothing can be encrypted for somebody.
+
+    `reason` is `no-device` (no device list, or an empty one), `no-bundle` (devices, but none whose
+    keys can be had), `undecided` (a verified person has a new device that nobody verified) or
+    `keys-not-readable` (the device list cannot be fetched: refused, or the server does not answer).
+    """
+
+    def __init__(self, jid: str, reason: str) -> None:
+        super().__init__(
+            texts("Nothing can be encrypted for {jid}: {reason}.", jid=jid, reason=reason)
+        )
+        self.jid = jid
+        self.reason = reason
+
+
+class Undecryptable(RemoteFault):
+    """A message cannot be decrypted: not meant for this device, malformed, or seen before."""
+
+    def __init__(self, jid: str, reason: str) -> None:
+        super().__init__(
+            texts("A message of {jid} cannot be decrypted: {reason}.", jid=jid, reason=reason)
+        )
+        self.reason = reason

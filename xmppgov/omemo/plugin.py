@@ -1,0 +1,313 @@
+"""OMEMO for an account (XEP-0384 0.3), in units of work that are committed before they show.
+
+    await omemo.ready()                     # after each login
+    missing = await omemo.prepare(jids)     # fetch lists and bundles; no lock is held
+    async with omemo.exclusive() as unit:
+        element = await unit.encrypt(jid, text)
+        async with unit.commit() as tx:     # the ratchet steps and what belongs to them
+            ...
+    # and only now is anything sent
+
+A block that is left without a commit, or whose commit fails, has changed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from oldmemo import Oldmemo
+from oldmemo.etree import parse_device_list
+from omemo.session_manager import DeviceListDownloadFailed, SessionManager
+from omemo.storage import Storage
+from omemo.types import DeviceInformation, DeviceList
+from slixmpp import JID, ClientXMPP
+from slixmpp.plugins.base import register_plugin
+from slixmpp.stanza import Message, Presence
+from slixmpp_omemo import XEP_0384
+
+from xmppgov.omemo.publish import publish
+from xmppgov.omemo.sessions import (
+    DEVICES,
+    NAMESPACE,
+    Effect,
+    Surroundings,
+    Wire,
+    offline_session_manager,
+)
+from xmppgov.omemo.store import OmemoStore
+from xmppgov.omemo.trust import UNDECIDED, record_blind_trust
+from xmppgov.omemo.unit import Unit
+from xmppgov.storage.database import Database
+
+log = structlog.get_logger()
+
+FRESH = 600.0  # seconds for which a fetched device list is taken as it is
+ROTATION = 7 * 24 * 3600  # seconds between signed prekeys
+AT_ONCE = 16  # requests for keys that wait for an answer
+
+
+class Omemo(XEP_0384):
+    """The plugin `xep_0384` of one account; made by `enable_omemo`."""
+
+    default_config = {  # noqa: RUF012 (slixmpp's way)
+        "fallback_message": "",
+        "database": None,
+        "store": None,
+        "sole_device": True,
+        "on_keys": None,
+    }
+
+    def plugin_init(self) -> None:
+        """Listen to device lists of the legacy namespace only."""
+        self._around = Surroundings()
+        self._wire: Wire | None = None
+        self._manager: SessionManager | None = None
+        self._backend = Oldmemo(self.store)
+        self._lock = asyncio.Lock()
+        self._fresh: dict[str, float] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self.xmpp.plugin["xep_0060"].map_node_event(DEVICES, "omemo_devices")
+        self.xmpp.plugin["xep_0163"].add_interest(DEVICES)
+        self.xmpp.add_event_handler("omemo_devices_publish", self._on_device_list_update)
+        self.xmpp.add_event_handler("disconnected", self._forget_freshness)
+
+    def plugin_end(self) -> None:
+        """Stop listening."""
+        self.xmpp.plugin["xep_0163"].remove_interest(DEVICES)
+        self.xmpp.del_event_handler("omemo_devices_publish", self._on_device_list_update)
+        self.xmpp.del_event_handler("disconnected", self._forget_freshness)
+
+    def session_bind(self, jid: JID) -> None:
+        """Do nothing: who uses the plugin awaits `ready`."""
+
+    @property
+    def storage(self) -> Storage:
+        """The account's OMEMO state."""
+        return self.store
+
+    @property
+    def _btbv_enabled(self) -> bool:
+        return True
+
+    async def _devices_blindly_trusted(
+        self, blindly_trusted: frozenset[DeviceInformation], identifier: str | None
+    ) -> None:
+        record_blind_trust(blindly_trusted)
+
+    async def _prompt_manual_trust(
+        self, manually_trusted: frozenset[DeviceInformation], identifier: str | None
+    ) -> None:
+        """Decide nothing: encryption then fails as undecided, and the sender is told."""
+
+    async def get_session_manager(self) -> SessionManager:
+        """Return the session manager.
+
+        Raises:
+            RuntimeError: `ready` was never awaited.
+        """
+        if self._manager is None:
+            raise RuntimeError("OMEMO is not ready")
+        return self._manager
+
+    async def _on_subscription_changed(self, presence: Presence) -> None:
+        """Do nothing: no node is subscribed to explicitly."""
+
+    def _forget_freshness(self, _event: object) -> None:
+        self._fresh.clear()
+
+    # ------------------------------------------------------------------ publishing
+
+    async def ready(self) -> None:
+        """Load or make the account's keys, and publish them where the server has others.
+
+        Raises:
+            omemo.session_manager.XMPPInteractionFailed: the server refused or did not answer.
+        """
+        self._wire = self._wire or Wire(self.xmpp, self)
+        listed = await self._wire.device_list(self.own)
+        async with self._lock:
+            await self.store.recover()
+            try:
+                manager, bundle, device = await self._own_keys(listed)
+                await self._commit_alone()
+                self._manager = manager
+            finally:
+                self._leave()
+        await publish(
+            self.xmpp,
+            self._wire,
+            bundle=bundle,
+            device=device,
+            listed=listed,
+            sole=self.sole_device,
+        )
+
+    @property
+    def own(self) -> str:
+        """The account's bare address."""
+        return self.xmpp.boundjid.bare
+
+    async def _own_keys(self, listed: DeviceList) -> tuple[SessionManager, Any, int]:
+        self._around.lists[self.own] = listed
+        manager = self._manager or await self._make_manager()
+        if await self._backend.signed_pre_key_age() > ROTATION:
+            await self._backend.rotate_signed_pre_key()
+        missing = 100 - await self._backend.get_num_visible_pre_keys()
+        if missing > 0:
+            await self._backend.generate_pre_keys(missing)
+        device = (await manager.get_own_device_information())[0].device_id
+        mine = {device: None} if self.sole_device else {**listed, device: None}
+        await manager.update_device_list(NAMESPACE, self.own, mine)
+        return manager, await self._backend.get_bundle(self.own, device), device
+
+    async def _make_manager(self) -> SessionManager:
+        assert self._wire is not None
+        kind = offline_session_manager(self._wire, self._around)
+        manager = await kind.create([self._backend], self.store, self.own, None, UNDECIDED)
+        await manager.shutdown()  # of its rotation task, which would write beside our transactions
+        await manager.after_history_sync()
+        return manager
+
+    # ------------------------------------------------------------------ other people's keys
+
+    async def prepare(self, jids: Collection[str]) -> dict[str, str]:
+        """Fetch what encryption for `jids` needs, as far as it is not here; no lock is held.
+
+        Returns the addresses whose device list could not be fetched, with the reason. Whether
+        somebody has usable keys shows when `encrypt` succeeds.
+        """
+        wanted = set(jids) if self.sole_device else {*jids, self.own}
+        lists, failed = await self._fetch_lists(jid for jid in wanted if not self._is_fresh(jid))
+        await self._update_lists(lists)
+        await self._fetch_bundles([d for jid in wanted for d in self.store.sessionless(jid)])
+        return failed
+
+    def _is_fresh(self, jid: str) -> bool:
+        return time.monotonic() - self._fresh.get(jid, -FRESH) < FRESH
+
+    async def _fetch_lists(
+        self, jids: Iterable[str]
+    ) -> tuple[dict[str, DeviceList], dict[str, str]]:
+        assert self._wire is not None
+        wire, slots = self._wire, asyncio.Semaphore(AT_ONCE)
+        lists: dict[str, DeviceList] = {}
+        failed: dict[str, str] = {}
+
+        async def fetch(jid: str) -> None:
+            async with slots:
+                try:
+                    lists[jid] = await wire.device_list(jid)
+                except DeviceListDownloadFailed:
+                    failed[jid] = "keys-not-readable"
+
+        await asyncio.gather(*(fetch(jid) for jid in jids))
+        return lists, failed
+
+    async def _fetch_bundles(self, devices: list[tuple[str, int]]) -> None:
+        assert self._wire is not None
+        wire, slots = self._wire, asyncio.Semaphore(AT_ONCE)
+
+        async def fetch(jid: str, device: int) -> None:
+            async with slots:
+                self._around.bundles[jid, device] = await wire.bundle(jid, device)
+
+        for known in [key for key in self._around.bundles if self.store.has_session(*key)]:
+            del self._around.bundles[known]
+        await asyncio.gather(*(fetch(*device) for device in devices))
+
+    async def _update_lists(self, lists: dict[str, DeviceList]) -> None:
+        if not lists:
+            return
+        async with self.exclusive() as unit:
+            for jid, devices in lists.items():
+                await unit.manager.update_device_list(NAMESPACE, jid, devices)
+            async with unit.commit():
+                pass
+        for jid in lists:
+            self._fresh[jid] = time.monotonic()
+
+    async def _on_device_list_update(self, msg: Message) -> None:
+        """Take over a device list that somebody published (XEP-0163)."""
+        jid = msg["from"].bare
+        element = msg.xml.find(f".//{{{NAMESPACE}}}list")
+        if element is None or self._manager is None or (jid == self.own and self.sole_device):
+            return
+        try:
+            devices = parse_device_list(element)
+        except ValueError:
+            log.info("malformed device list", jid=jid)
+            return
+        await self._update_lists({jid: devices})
+        if devices and self.on_keys:
+            self.on_keys(jid)
+
+    # ------------------------------------------------------------------ units of work
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[Unit]:
+        """Be the only one that encrypts or decrypts during the block."""
+        manager = await self.get_session_manager()
+        async with self._lock:
+            await self.store.recover()
+            unit = Unit(manager, self.store, self.database, self.own)
+            try:
+                yield unit
+                effects = list(self._around.effects) if unit.committed else []
+            finally:
+                self._leave()
+        if effects:
+            self._run(effects)
+
+    def _leave(self) -> None:
+        self.store.drop()
+        self._around.effects.clear()
+
+    async def _commit_alone(self) -> None:
+        async with self.database.transaction() as tx:
+            await self.store.write(tx)
+        self.store.keep()
+
+    def _run(self, effects: list[Effect]) -> None:
+        async def run() -> None:
+            for effect in effects:
+                try:
+                    await effect()
+                except Exception as error:
+                    # The next `ready` publishes again; an empty message is a courtesy.
+                    log.warning("not published", error=type(error).__name__)
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def enable_omemo(
+    stream: ClientXMPP,
+    store: OmemoStore,
+    database: Database,
+    *,
+    sole_device: bool = True,
+    on_keys: Callable[[str], None] | None = None,
+) -> Omemo:
+    """Give `stream` OMEMO with the state in `store`, a table of `database`.
+
+    Args:
+        sole_device: this is the account's only device, as it is for a bot: every other device of
+            the account is taken off the server.
+        on_keys: called with the address of somebody whose device list was published.
+    """
+    register_plugin(Omemo)
+    settings = {
+        "database": database,
+        "store": store,
+        "sole_device": sole_device,
+        "on_keys": on_keys,
+    }
+    stream.register_plugin("xep_0384", settings)
+    plugin: Omemo = stream.plugin["xep_0384"]
+    return plugin
