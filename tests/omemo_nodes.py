@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from xml.etree import ElementTree as ET
 
 from slixmpp.exceptions import IqError
@@ -10,6 +11,7 @@ from xmppgov.xmpp.component import Component
 
 LEGACY = "eu.siacs.conversations.axolotl"
 DEVICES, BUNDLE = f"{LEGACY}.devicelist", f"{LEGACY}.bundles:31415"
+OMEMO2_DEVICES, OMEMO2_BUNDLES = "urn:xmpp:omemo:2:devices", "urn:xmpp:omemo:2:bundles"
 PUBSUB = "http://jabber.org/protocol/pubsub"
 OWNER = f"{PUBSUB}#owner"
 PAYLOADS = {
@@ -30,7 +32,9 @@ async def request(
     return (await iq.send(timeout=10)).xml
 
 
-async def publish(account: Account, node: str, model: str = "presence", item: str = "current") -> None:
+async def publish(
+    account: Account, node: str, model: str = "presence", item: str = "current"
+) -> None:
     """Publish one item to the account's own `node` with the access model `model`."""
     await request(
         account,
@@ -84,3 +88,12 @@ async def subscribe(stream: Account | Component, owner: str, node: str) -> None:
         f'<pubsub xmlns="{PUBSUB}"><subscribe node="{node}" jid="{stream.boundjid.bare}"/></pubsub>',
         owner,
     )
+
+
+async def refused(attempt: Coroutine[None, None, object]) -> str:
+    """Return the condition of the error with which `attempt` is answered."""
+    try:
+        await attempt
+    except IqError as error:
+        return str(error.iq["error"]["condition"])
+    raise AssertionError("it was not refused")
