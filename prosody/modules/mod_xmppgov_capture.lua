@@ -5,7 +5,10 @@
 
 module:set_global();
 
+-- luv asks for a global that Prosody's guard against misspelt ones would warn of.
+prosody.unlock_globals();
 local have_luv = pcall(require, "luv");
+prosody.lock_globals();
 
 local spool = module:get_option_string("xmppgov_capture_spool");
 local server = module:get_option_string("xmppgov_capture_server");
