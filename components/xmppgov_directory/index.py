@@ -1,0 +1,219 @@
+"""The search index: one row for each person who holds a post on the index's day, and FTS5 over it.
+
+Names are folded in Python (`xmppgov.directory.folding`). A query that few people match is ranked
+whole; one that many match is asked in steps, best first, so that neither reads the whole index.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from rapidfuzz import fuzz
+
+from xmppgov.directory.folding import PARTICLES, fold, words
+from xmppgov.storage.database import Database
+from xmppgov_directory.model import Listing
+from xmppgov_directory.query import Candidate, Query, Word, rank
+
+INDEX_SCHEMA = """
+CREATE TABLE listing (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, jid TEXT NOT NULL, first TEXT NOT NULL,
+    last TEXT NOT NULL, name TEXT NOT NULL, post TEXT NOT NULL, body TEXT NOT NULL,
+    family TEXT NOT NULL, given TEXT NOT NULL, nick TEXT NOT NULL, rest TEXT NOT NULL);
+CREATE VIRTUAL TABLE listing_words USING fts5 (
+    family, given, nick, rest, content='listing', content_rowid='number', detail=column,
+    prefix='2 3', tokenize='unicode61 remove_diacritics 0');
+CREATE VIRTUAL TABLE listing_trigrams USING fts5 (
+    family, given, content='listing', content_rowid='number', detail=none, tokenize='trigram');
+CREATE TRIGGER listing_comes AFTER INSERT ON listing BEGIN
+    INSERT INTO listing_words (rowid, family, given, nick, rest)
+        VALUES (new.number, new.family, new.given, new.nick, new.rest);
+    INSERT INTO listing_trigrams (rowid, family, given)
+        VALUES (new.number, new.family, new.given);
+END;
+CREATE TRIGGER listing_goes AFTER DELETE ON listing BEGIN
+    INSERT INTO listing_words (listing_words, rowid, family, given, nick, rest)
+        VALUES ('delete', old.number, old.family, old.given, old.nick, old.rest);
+    INSERT INTO listing_trigrams (listing_trigrams, rowid, family, given)
+        VALUES ('delete', old.number, old.family, old.given);
+END;
+"""
+POOL = 100
+"""A query with at most so many matches is ranked whole."""
+SHOWN_POSTS = 3
+CHUNK = 500
+ALIKE = 78.0
+"""How alike (0–100) a misspelt name must be to be shown."""
+_COLUMNS = {
+    "q": "",
+    "first": "{given nick} : ",
+    "last": "{family nick} : ",
+    "nick": "{nick given family} : ",
+    "body": "{rest} : ",
+}
+_MATCHES = """SELECT listing.* FROM {table} JOIN listing ON listing.number = {table}.rowid
+WHERE {table} MATCH ? AND (? OR listing.jid <> '') LIMIT ?"""
+_WORDS = _MATCHES.format(table="listing_words")
+_TRIGRAMS = _MATCHES.format(table="listing_trigrams")
+_POSTS = """SELECT post.person, post.title, post.body, body.name, body.short FROM post
+JOIN body ON body.id = post.body WHERE post.person IN ({marks})
+AND post.start <= ? AND ? <= post.end AND body.start <= ? AND ? <= body.end
+ORDER BY post.person, post.position"""
+
+
+class Index:
+    """The index inside an open database; all writing is done inside the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def search(self, query: Query, most: int, *, reachable: bool = False) -> list[Listing]:
+        """Return at most `most` people, the best match first.
+
+        `reachable` leaves out those without an address. Typing errors are forgiven where nothing
+        matches as typed.
+        """
+        rows = await self._matches(query, most, not reachable)
+        if rows:
+            ranked = sorted(rows, key=lambda row: (rank(query, _candidate(row)), _order(row)))
+        else:
+            ranked = await self._alike(query, not reachable)
+        return [_listing(row) for row in ranked[:most]]
+
+    async def _matches(self, query: Query, most: int, everyone: bool) -> list[sqlite3.Row]:
+        some = await self._fetch(_WORDS, _expression(query.words), everyone, POOL + 1)
+        if len(some) <= POOL:
+            return some
+        found: dict[int, sqlite3.Row] = {}
+        for expression in _steps(query.words):
+            step = await self._fetch(_WORDS, expression, everyone, POOL)
+            found.update((row["number"], row) for row in step)
+            if len(found) >= most:
+                return list(found.values())
+        found.update((row["number"], row) for row in some)
+        return list(found.values())
+
+    async def _fetch(
+        self, sql: str, expression: str, everyone: bool, limit: int
+    ) -> list[sqlite3.Row]:
+        return await self._database.fetch_all(sql, (expression, everyone, limit))
+
+    async def _alike(self, query: Query, everyone: bool) -> list[sqlite3.Row]:
+        """Return people whose name looks like the query; only for words that may be names."""
+        if any(word.field == "body" for word in query.words):
+            return []
+        trigrams = _trigrams(query.text)
+        if not trigrams:
+            return []
+        rows = await self._fetch(_TRIGRAMS, " OR ".join(trigrams), everyone, 20 * POOL)
+        scored = ((_likeness(query.text, row), row) for row in rows)
+        good = [(score, row) for score, row in scored if score >= ALIKE]
+        return [row for _, row in sorted(good, key=lambda pair: (-pair[0], _order(pair[1])))]
+
+    async def rebuild(self, ids: Sequence[str], day: date) -> None:
+        """Make the rows of the people `ids` anew, with their posts of `day`."""
+        bodies = await self._body_words()
+        for start in range(0, len(ids), CHUNK):
+            await self._rebuild_some(ids[start : start + CHUNK], day, bodies)
+
+    async def _rebuild_some(self, ids: Sequence[str], day: date, bodies: dict[str, str]) -> None:
+        marks = ",".join("?" * len(ids))
+        await self._database.execute(f"DELETE FROM listing WHERE id IN ({marks})", ids)  # noqa: S608
+        people = await self._database.fetch_all(
+            f"SELECT * FROM person WHERE id IN ({marks})",  # noqa: S608
+            ids,
+        )
+        held = await self._database.fetch_all(
+            _POSTS.format(marks=marks), [*ids, *[day.isoformat()] * 4]
+        )
+        posts: dict[str, list[sqlite3.Row]] = {}
+        for row in held:
+            posts.setdefault(row["person"], []).append(row)
+        rows = (_row(p, posts[p["id"]], bodies) for p in people if p["id"] in posts)
+        await self._database.execute_many(
+            "INSERT INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        )
+
+    async def _body_words(self) -> dict[str, str]:
+        """Return the words of each body: its names and those of the bodies above it."""
+        rows = await self._database.fetch_all("SELECT id, parent, name, short FROM body")
+        own = {row["id"]: (row["parent"], fold(f"{row['name']} {row['short']}")) for row in rows}
+        return {body: " ".join(_lineage_words(own, body)) for body in own}
+
+
+def _lineage_words(own: dict[str, tuple[str | None, str]], body: str | None) -> Iterator[str]:
+    for _ in range(len(own)):
+        if body is None or body not in own:
+            return
+        parent, text = own[body]
+        yield text
+        body = parent
+
+
+def _row(person: sqlite3.Row, posts: Sequence[sqlite3.Row], bodies: dict[str, str]) -> tuple:
+    family, given = fold(person["family"]), fold(person["given"])
+    rest = dict.fromkeys(
+        word for post in posts for word in (*words(post["title"]), *bodies[post["body"]].split())
+    )
+    shown = posts[:SHOWN_POSTS]
+    return (
+        person["number"], person["id"], person["jid"] or "", person["given"], person["family"],
+        f"{person['given']} {person['family']}".strip(),
+        " ; ".join(post["title"] for post in shown),
+        " ; ".join(post["name"] for post in shown),
+        family, given, _nick(family, given, person["jid"]),
+        " ".join(word for word in rest if word not in PARTICLES),
+    )  # fmt: skip
+
+
+def _nick(family: str, given: str, jid: str | None) -> str:
+    """Return other ways to write a name: in one word, and as in the address."""
+    joined = [name.replace(" ", "") for name in (family, given) if " " in name]
+    local = words(jid.split("@")[0]) if jid else []
+    return " ".join(dict.fromkeys([*joined, *local]))
+
+
+def _term(word: Word, exact: bool) -> str:
+    return f'"{word.text}"' + (" *" if word.prefix and not exact else "")
+
+
+def _expression(query: Iterable[Word], exact: bool = False) -> str:
+    return " AND ".join(f"({_COLUMNS[word.field]}{_term(word, exact)})" for word in query)
+
+
+def _steps(query: Sequence[Word]) -> Iterator[str]:
+    """Return searches for a query that many match: exact first, then family, then given name."""
+    for exact in (True, False):
+        every, any_ = _expression(query, exact), " OR ".join(_term(w, exact) for w in query)
+        yield f"{every} AND ({{family}} : ({any_}))"
+        yield f"{every} AND ({{given nick}} : ({any_}))"
+        if exact:
+            yield every
+
+
+def _trigrams(text: str) -> list[str]:
+    found = (w[n : n + 3] for w in text.split() for n in range(len(w) - 2))
+    return [f'"{trigram}"' for trigram in dict.fromkeys(found)]
+
+
+def _likeness(text: str, row: sqlite3.Row) -> float:
+    family, given = row["family"], row["given"]
+    return max(
+        fuzz.ratio(text, name) for name in (f"{given} {family}", f"{family} {given}", family)
+    )
+
+
+def _candidate(row: sqlite3.Row) -> Candidate:
+    return Candidate(row["family"], row["given"], row["nick"], row["rest"])
+
+
+def _order(row: sqlite3.Row) -> tuple[str, str, str]:
+    return row["family"], row["given"], row["id"]
+
+
+def _listing(row: sqlite3.Row) -> Listing:
+    return Listing(
+        row["id"], row["jid"], row["first"], row["last"], row["name"], row["post"], row["body"]
+    )
