@@ -1,0 +1,1 @@
+"""The archive of who exchanged with whom and when: records, the wire, the proof."""

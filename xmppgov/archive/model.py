@@ -1,0 +1,262 @@
+"""Record schema v1, its commitment, and the leaves of the log (docs/protocol/archive.md).
+
+A record is personal data: it lies in a database and can be erased. The log holds its commitment
+only, made with a random secret, so that an erased record cannot be guessed back from the log. The
+counters stand in the leaf in clear: whoever has the log's public files sees that none is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple, cast
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from xmppgov.archive import jcs
+from xmppgov.archive.jcs import NotCanonical, Value
+from xmppgov.errors import CheckFailed
+from xmppgov.i18n import Texts
+
+texts = Texts("xmppgov")
+VERSION = 1
+SECRET_SIZE = 32  # bytes
+DATA, CONTROL = 0x01, 0x02  # the second byte of a leaf
+FIELDS = (
+    *("v", "kind", "id", "t", "from", "to", "room", "org", "class", "basis"),
+    *("scope", "domain", "n", "enc", "size", "em", "es", "ref", "oid", "state"),
+)
+"""Every field of a record, in the order in which they are committed to."""
+
+LARGEST_EMITTER, LARGEST_EPOCH, LARGEST_SEQ = 2**16 - 1, 2**32 - 1, jcs.LARGEST_INTEGER
+_SALT_LABELS = tuple(b"xmppgov/salt/v1\0" + name.encode() for name in FIELDS)
+_FIELD_LABELS = tuple(bytes([len(name)]) + name.encode() for name in FIELDS)
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+
+
+class RecordInvalid(CheckFailed):
+    """A record or a leaf is not one of schema v1."""
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Keyed = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}$")]
+Uuid7 = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+]
+Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+Count = Annotated[int, Field(ge=0, le=jcs.LARGEST_INTEGER)]
+Counter = Annotated[int, Field(ge=1, le=LARGEST_SEQ)]
+Emitter = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}/(0|[1-9][0-9]{0,9})$")]
+
+
+class _Message(_Closed):
+    """What every record of a message has."""
+
+    v: Literal[1]
+    id: Uuid7
+    t: Count
+    from_: Keyed = Field(alias="from")
+    org: Keyed | Literal["unknown"]
+    class_: Label = Field(alias="class")
+    basis: Label
+    scope: Literal["internal", "s2s-in", "s2s-out"]
+    domain: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    n: Count | None = None
+    enc: Literal["omemo:0", "omemo:2", "openpgp:0", "x:encrypted", "otr", "none"]
+    size: Count
+    em: Emitter
+    es: Counter
+    ref: Keyed | None = None
+    oid: Keyed | None = None
+    state: Literal["accepted", "unconfirmed"]
+
+    @model_validator(mode="after")
+    def _agree(self) -> _Message:
+        if (self.domain is None) != (self.scope == "internal"):
+            raise ValueError("a remote domain stands in records of remote messages only")
+        if self.size < 1 or self.size & (self.size - 1):
+            raise ValueError("the size is a power of two")
+        return self
+
+
+class Direct(_Message):
+    """A message to one person, or in a room what is not the room's conversation."""
+
+    kind: Literal["msg.direct", "msg.bounce", "msg.call", "msg.keytransport", "msg.invite"]
+    to: Keyed | None = None
+    room: Keyed | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Direct:
+        if self.to is None and self.room is None:
+            raise ValueError("a message goes to a person or a room")
+        return self
+
+
+class InRoom(_Message):
+    """A message to everyone in a room, or its subject."""
+
+    kind: Literal["msg.room", "msg.subject"]
+    room: Keyed
+
+
+class Private(_Message):
+    """A message to one occupant of a room."""
+
+    kind: Literal["msg.private"]
+    to: Keyed
+    room: Keyed
+
+
+class EmitterStart(_Closed):
+    """The first entry of an epoch: names the emitter (a server) behind a number."""
+
+    v: Literal[1]
+    kind: Literal["emitter.start"]
+    em: Emitter
+    emitter: Annotated[str, Field(min_length=1, max_length=1023)]
+    t: Count
+
+
+class Gap(_Closed):
+    """Counters that the emitter declared missing: at most `last` - `first` + 1 records."""
+
+    v: Literal[1]
+    kind: Literal["gap"]
+    em: Emitter
+    first: Counter
+    last: Counter
+    reason: Literal["boot", "lost"]
+    t: Count
+
+
+Record = Direct | InRoom | Private
+Control = EmitterStart | Gap
+_record = TypeAdapter[Record](Annotated[Record, Field(discriminator="kind")])
+_control = TypeAdapter[Control](Annotated[Control, Field(discriminator="kind")])
+
+
+class DataLeaf(NamedTuple):
+    """The public side of a record: who counted it, its number, and the 32-byte commitment."""
+
+    emitter: int
+    epoch: int
+    seq: int
+    commitment: bytes
+
+
+def parse_record(data: bytes) -> dict[str, Value]:
+    """Read a record in canonical form and check it against schema v1.
+
+    Raises:
+        RecordInvalid: it is not canonical, or has a field or value that the schema has not.
+    """
+    try:
+        fields = jcs.decode(data)
+        _record.validate_python(fields)
+    except (NotCanonical, ValidationError) as error:
+        raise RecordInvalid(texts("It is no record of schema v1.")) from error
+    return fields
+
+
+def encode_fields(record: Mapping[str, Value]) -> list[bytes]:
+    """Return the canonical value of each of `FIELDS`, empty where the record has none."""
+    return [jcs.encode_value(record[name]) if name in record else b"" for name in FIELDS]
+
+
+def salt(secret: bytes, field: str) -> bytes:
+    """Return HMAC-SHA256(secret, "xmppgov/salt/v1\\0" ‖ field), disclosed with the value."""
+    return hashlib.sha256(_pads(secret)[1] + _inner(secret, FIELDS.index(field))).digest()
+
+
+def field_commitment(salt: bytes, field: str, value: bytes) -> bytes:
+    """Return c_f; `value` is canonical JSON, or empty where the record has not this field."""
+    return hashlib.sha256(
+        b"xmppgov/field/v1\0" + salt + _FIELD_LABELS[FIELDS.index(field)] + value
+    ).digest()
+
+
+def field_commitments(values: Sequence[bytes], secret: bytes) -> list[bytes]:
+    """Return c_f for each of `FIELDS`; 20 salts and 20 hashes, the archive's hottest loop."""
+    sha256 = hashlib.sha256
+    inner, outer = _pads(secret)
+    prefix = b"xmppgov/field/v1\0"
+    return [
+        sha256(prefix + sha256(outer + sha256(inner + s).digest()).digest() + f + value).digest()
+        for s, f, value in zip(_SALT_LABELS, _FIELD_LABELS, values, strict=True)
+    ]
+
+
+def commitment(values: Sequence[bytes], secret: bytes) -> bytes:
+    """Return R, the RFC 6962 tree hash over the fields' commitments (`encode_fields`)."""
+    return fold(field_commitments(values, secret))
+
+
+def fold(commitments: Sequence[bytes]) -> bytes:
+    """Return R from the fields' commitments: a tree with one leaf for each of `FIELDS`."""
+    sha256 = hashlib.sha256
+    row = [sha256(b"\0" + c).digest() for c in commitments]
+    while len(row) > 1:
+        above = [sha256(b"\1" + a + b).digest() for a, b in zip(row[::2], row[1::2])]  # noqa: B905
+        row = above if len(row) % 2 == 0 else [*above, row[-1]]
+    return row[0]
+
+
+def data_leaf(emitter: int, epoch: int, seq: int, commitment: bytes) -> bytes:
+    """Return the 48 bytes of a record's leaf."""
+    return b"\1\1%b%b%b%b" % (
+        emitter.to_bytes(2, "big"),
+        epoch.to_bytes(4, "big"),
+        seq.to_bytes(8, "big"),
+        commitment,
+    )
+
+
+def control_leaf(control: Control) -> bytes:
+    """Return the leaf of a control entry: two bytes and canonical JSON."""
+    return bytes([VERSION, CONTROL]) + jcs.encode(control.model_dump())
+
+
+def parse_leaf(data: bytes) -> DataLeaf | Control:
+    """Read an entry of the log.
+
+    Raises:
+        RecordInvalid: it is no leaf of version 1.
+    """
+    if data[:2] == b"\1\1" and len(data) == 48:
+        numbers = (int.from_bytes(data[a:b], "big") for a, b in ((2, 4), (4, 8), (8, 16)))
+        return DataLeaf(*numbers, data[16:])
+    if data[:2] == b"\1\2":
+        try:
+            return cast(Control, _control.validate_python(jcs.decode(data[2:])))
+        except (NotCanonical, ValidationError) as error:
+            raise _no_leaf() from error
+    raise _no_leaf()
+
+
+def emitter_text(emitter: int, epoch: int) -> str:
+    """Return `em`, the name of an emitter's epoch."""
+    return f"{emitter}/{epoch}"
+
+
+def emitter_numbers(em: str) -> tuple[int, int]:
+    """Return number and epoch of an `em`; the inverse of `emitter_text`."""
+    number, _, epoch = em.partition("/")
+    return int(number), int(epoch)
+
+
+def _pads(secret: bytes) -> tuple[bytes, bytes]:
+    """Return HMAC's inner and outer block for a key of 32 bytes (RFC 2104)."""
+    block = secret.ljust(64, b"\0")
+    return block.translate(_INNER), block.translate(_OUTER)
+
+
+def _inner(secret: bytes, field: int) -> bytes:
+    return hashlib.sha256(_pads(secret)[0] + _SALT_LABELS[field]).digest()
+
+
+def _no_leaf() -> RecordInvalid:
+    return RecordInvalid(texts("It is no entry of an archive's log."))

@@ -1,0 +1,266 @@
+"""Batches of records between a server and the archive (docs/protocol/archive.md), parsed strictly.
+
+Only what the protocol names is read, and a batch with anything else is refused: what a server must
+not send cannot slip in. No error says what the batch held.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from typing import NamedTuple
+from xml.sax.saxutils import quoteattr
+
+from xmppgov.archive.model import LARGEST_EPOCH, LARGEST_SEQ
+from xmppgov.errors import BadRequest, Detail
+from xmppgov.i18n import Texts
+
+texts = Texts("xmppgov")
+NS = "urn:xmppgov:archive:0"
+BATCH, STATUS = f"{{{NS}}}batch", f"{{{NS}}}status"
+_RECORD, _HOLE = f"{{{NS}}}record", f"{{{NS}}}hole"
+LARGEST_BATCH = 2000  # records and holes
+LARGEST_TIME = 253_402_300_799_999  # the last millisecond of the year 9999
+
+KINDS = {
+    "chat": "msg.direct",
+    "normal": "msg.direct",
+    "groupchat": "msg.room",
+    "muc-pm": "msg.private",
+    "invite": "msg.invite",
+    "subject": "msg.subject",
+    "bounce": "msg.bounce",
+    "call": "msg.call",
+    "keytransport": "msg.keytransport",
+}
+"""Kinds on the wire, and what they are called in a record."""
+SCOPES = {
+    "c2s": "internal",
+    "component": "internal",
+    "local": "internal",
+    "s2s-in": "s2s-in",
+    "s2s-out": "s2s-out",
+}
+ENCRYPTIONS = {
+    "omemo:siacs": "omemo:0",
+    "omemo:2": "omemo:2",
+    "openpgp:0": "openpgp:0",
+    "x:encrypted": "x:encrypted",
+    "otr": "otr",
+    "none": "none",
+}
+_IN_ROOM = {"groupchat", "subject"}
+_STATES = {"accepted", "unconfirmed"}
+_REASONS = {"boot", "lost"}
+_REQUIRED = {"seq", "id", "t", "kind", "path", "from", "size", "enc", "state"}
+_ALLOWED = _REQUIRED | {"to", "room", "n", "oid", "sid"}
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
+_UUID7 = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
+)
+_BARE = re.compile(r"(?:[^\s@/\x00-\x1f]{1,1023}@)?[^\s@/\x00-\x1f]{1,1023}")
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}|sha256:[0-9a-f]{64}", re.ASCII)
+
+
+class WireRecord(NamedTuple):
+    """One record as the server sends it: bare addresses, sizes in bytes, times in ms UTC."""
+
+    seq: int
+    id: str
+    t: int
+    kind: str
+    path: str
+    sender: str
+    to: str | None
+    room: str | None
+    n: int | None
+    size: int
+    enc: str
+    oid: str | None
+    sid: str | None
+    state: str
+
+    def content(self) -> bytes:
+        """Return bytes that are equal for equal records only (no value holds a NUL)."""
+        return "\0".join(["" if value is None else str(value) for value in self]).encode()
+
+
+class Hole(NamedTuple):
+    """Numbers that the server has no records for; `reason` is "boot" or "lost"."""
+
+    first: int
+    last: int
+    reason: str
+
+
+class Batch(NamedTuple):
+    """The numbers from `first` to `last` of `epoch`, in order, each in a record or in a hole."""
+
+    epoch: int
+    first: int
+    last: int
+    items: tuple[WireRecord | Hole, ...]
+
+
+def parse_batch(element: ET.Element) -> Batch:
+    """Read a `<batch/>`.
+
+    Raises:
+        BadRequest: it is malformed, or a number is missing, doubled or out of order.
+    """
+    attributes = element.attrib
+    if attributes.keys() != {"epoch", "first", "last"} or len(element) > LARGEST_BATCH:
+        raise _malformed("batch")
+    _no_text(element)
+    epoch = _number(attributes["epoch"], LARGEST_EPOCH)
+    first, last = (_number(attributes[name], LARGEST_SEQ) for name in ("first", "last"))
+    items = tuple([_parse_item(child) for child in element])
+    expected = first
+    for item in items:
+        low, high = (item.seq, item.seq) if isinstance(item, WireRecord) else item[:2]
+        if low != expected or high < low:
+            raise _malformed("seq")
+        expected = high + 1
+    if not items or first < 1 or expected != last + 1:
+        raise _malformed("seq")
+    return Batch(epoch, first, last, items)
+
+
+def parse_status(element: ET.Element) -> int:
+    """Return the epoch that a `<status/>` asks for.
+
+    Raises:
+        BadRequest: it is malformed.
+    """
+    if element.attrib.keys() != {"epoch"} or len(element):
+        raise _malformed("status")
+    return _number(element.attrib["epoch"], LARGEST_EPOCH)
+
+
+def committed(epoch: int, last: int) -> str:
+    """Write the answer to a batch."""
+    return f'<committed xmlns="{NS}" epoch="{epoch}" last="{last}"/>'
+
+
+def status(epoch: int, last: int) -> str:
+    """Write the answer to a `<status/>`; `last` is 0 where nothing of the epoch is known."""
+    return f'<status xmlns="{NS}" epoch="{epoch}" last="{last}"/>'
+
+
+def known(seq: int) -> Detail:
+    """Return what a conflict says: the number that is committed with other content."""
+    return Detail(NS, "known", {"seq": str(seq)})
+
+
+def expected(epoch: int, seq: int) -> Detail:
+    """Return what an unexpected request says: the number with which to go on."""
+    return Detail(NS, "expected", {"epoch": str(epoch), "seq": str(seq)})
+
+
+def write_batch(batch: Batch) -> str:
+    """Write a batch; the inverse of `parse_batch`."""
+    items = "".join(
+        _write("record", _attributes(item)) if isinstance(item, WireRecord) else _write_hole(item)
+        for item in batch.items
+    )
+    head = f'epoch="{batch.epoch}" first="{batch.first}" last="{batch.last}"'
+    return f'<batch xmlns="{NS}" {head}>{items}</batch>'
+
+
+def _attributes(record: WireRecord) -> Mapping[str, object]:
+    fields = record._asdict()
+    fields["from"] = fields.pop("sender")
+    return fields
+
+
+def _write_hole(hole: Hole) -> str:
+    return _write("hole", hole._asdict())
+
+
+def _write(name: str, values: Mapping[str, object]) -> str:
+    present = (f" {k}={quoteattr(str(v))}" for k, v in values.items() if v is not None)
+    return f"<{name}{''.join(present)}/>"
+
+
+def _parse_item(element: ET.Element) -> WireRecord | Hole:
+    if len(element):
+        raise _malformed("record")
+    _no_text(element)
+    if element.tag == _RECORD:
+        return _parse_record(element.attrib)
+    if element.tag == _HOLE and element.attrib.keys() == {"first", "last", "reason"}:
+        first, last = (_number(element.attrib[name], LARGEST_SEQ) for name in ("first", "last"))
+        return Hole(first, last, _one_of(element.attrib, "reason", _REASONS))
+    raise _malformed("hole")
+
+
+def _parse_record(a: Mapping[str, str]) -> WireRecord:
+    names = a.keys()
+    if not (names >= _REQUIRED and names <= _ALLOWED):
+        raise _malformed("record")
+    if not _UUID7.fullmatch(a["id"]):
+        raise _malformed("id")
+    kind, n = _one_of(a, "kind", KINDS), a.get("n")
+    to, room = _optional(a, "to", _BARE), _optional(a, "room", _BARE)
+    _check_place(kind, to, room)
+    if n is not None and room is None:
+        raise _malformed("n")
+    return WireRecord(
+        seq=_number(a["seq"], LARGEST_SEQ),
+        id=a["id"],
+        t=_number(a["t"], LARGEST_TIME),
+        kind=kind,
+        path=_one_of(a, "path", SCOPES),
+        sender=_optional(a, "from", _BARE) or "",
+        to=to,
+        room=room,
+        n=None if n is None else _number(n, LARGEST_SEQ),
+        size=_number(a["size"], 2**50),
+        enc=_one_of(a, "enc", ENCRYPTIONS),
+        oid=_optional(a, "oid", _ID),
+        sid=_optional(a, "sid", _ID),
+        state=_one_of(a, "state", _STATES),
+    )
+
+
+def _check_place(kind: str, to: str | None, room: str | None) -> None:
+    """Refuse a record without the addressee that its kind has, or with one that it has not."""
+    if kind in _IN_ROOM:
+        wrong = room is None or to is not None
+    elif kind == "muc-pm":
+        wrong = room is None or to is None
+    else:
+        wrong = room is None and to is None
+    if wrong:
+        raise _malformed("to")
+
+
+def _optional(a: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str | None:
+    value = a.get(name)
+    if value is not None and not pattern.fullmatch(value):
+        raise _malformed(name)
+    return value
+
+
+def _one_of(a: Mapping[str, str], name: str, allowed: Mapping[str, str] | set[str]) -> str:
+    value = a[name]
+    if value not in allowed:
+        raise _malformed(name)
+    return value
+
+
+def _number(text: str, largest: int) -> int:
+    value = int(text) if _NUMBER.fullmatch(text) else largest + 1
+    if value > largest:
+        raise _malformed("number")
+    return value
+
+
+def _no_text(element: ET.Element) -> None:
+    if (element.text and element.text.strip()) or (element.tail and element.tail.strip()):
+        raise _malformed("text")
+
+
+def _malformed(part: str) -> BadRequest:
+    return BadRequest(texts("The batch is malformed ({part}); nothing was committed.", part=part))
