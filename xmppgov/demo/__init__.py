@@ -1,1 +1,1 @@
-"""The embedded stack: a whole administration on one machine, for newcomers, tests and benchmarks."""
+"""The embedded stack: a whole administration on one machine, for newcomers and tests."""

@@ -67,14 +67,7 @@ class Child:
             Unreachable: with the last line of its log and the log's path.
         """
         if not self._proven and self._deaths >= EARLY_DEATHS:
-            raise Unreachable(
-                texts(
-                    "{name} stops at once: {line} (log: {log})",
-                    name=self.program.name,
-                    line=_last_line(self.program.log),
-                    log=self.program.log,
-                )
-            )
+            raise _stopped(self.program)
 
     async def stop(self) -> None:
         """End the process: SIGTERM, then SIGKILL after the grace time."""
@@ -106,17 +99,7 @@ class Child:
             self._changed()
 
     async def _spawn(self) -> None:
-        parent = os.getpid()
-        with self.program.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.program.command,
-                env=dict(self.program.environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=lambda: _die_with(parent),
-            )
+        self._process = await _spawn(self.program)
         self.pid = self._process.pid
 
 
@@ -157,6 +140,47 @@ class Supervisor:
         await asyncio.gather(*(child.stop() for child in order[1:]))
         for child in order[:1]:
             await child.stop()
+
+
+async def run_once(program: Program) -> None:
+    """Run `program` to its end.
+
+    Raises:
+        Unreachable: it failed; with the last line of its log.
+    """
+    process = await _spawn(program)
+    try:
+        status = await process.wait()
+    except asyncio.CancelledError:
+        process.kill()
+        raise
+    if status:
+        raise _stopped(program)
+
+
+async def _spawn(program: Program) -> asyncio.subprocess.Process:
+    parent = os.getpid()
+    with program.log.open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            *program.command,
+            env=dict(program.environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=lambda: _die_with(parent),
+        )
+
+
+def _stopped(program: Program) -> Unreachable:
+    return Unreachable(
+        texts(
+            "{name} stops at once: {line} (log: {log})",
+            name=program.name,
+            line=_last_line(program.log),
+            log=program.log,
+        )
+    )
 
 
 def _silent(program: Program) -> Unreachable:

@@ -84,10 +84,17 @@ class Prosody:
 
     def add_account(self, jid: str, password: str) -> None:
         """Write an account of Prosody's internal_hashed storage; only while the server is down."""
-        user, host = jid.split("@")
-        folder = self.state / "prosody" / _store_name(host) / "accounts"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{_store_name(user)}.dat").write_text(_scram_record(password), "utf-8")
+        file = self._account_file(jid)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(_scram_record(password), "utf-8")
+
+    def has_account(self, jid: str) -> bool:
+        """Tell whether the account is there."""
+        return self._account_file(jid).exists()
+
+    def _account_file(self, jid: str) -> Path:
+        user, host = (_store_name(part) for part in jid.split("@"))
+        return self.state / "prosody" / host / "accounts" / f"{user}.dat"
 
     def start(self) -> None:
         """Start the process and return when it accepts clients and components.
@@ -113,7 +120,9 @@ class Prosody:
         Raises:
             ConfigurationError: Prosody is not installed.
         """
-        executable = shutil.which("prosody", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin")
+        executable = shutil.which(
+            "prosody", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin"
+        )
         if executable is None:
             raise ConfigurationError(texts("Prosody is not installed; run: apt install prosody"))
         return [executable, "-F", "--config", str(prosody_folder() / "demo.cfg.lua")]
@@ -147,7 +156,9 @@ class Prosody:
             "XMPPGOV_NOTICES": str(notices_file()),
             "XMPPGOV_WEB": str(self.web or self.state),
         }
-        ports = {f"XMPPGOV_PORT_{name.upper()}": str(port) for name, port in asdict(self.ports).items()}
+        ports = {
+            f"XMPPGOV_PORT_{name.upper()}": str(port) for name, port in asdict(self.ports).items()
+        }
         return {**os.environ, **ours, **ports, **self.environment}
 
     def _wait_until_ready(self) -> None:
@@ -176,9 +187,20 @@ def write_secret(path: Path) -> None:
         file.write(secrets.token_urlsafe(24) + "\n")
 
 
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step; readable by its owner only."""
+    new = path.with_name(path.name + ".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    new.replace(path)
+
+
 def _store_name(name: str) -> str:
     """Encode a name as Prosody's file storage does: anything but letters and digits as %xx."""
-    return "".join(c if c.isascii() and c.isalnum() else "".join(f"%{b:02x}" for b in c.encode()) for c in name)
+    return "".join(
+        c if c.isascii() and c.isalnum() else "".join(f"%{b:02x}" for b in c.encode()) for c in name
+    )
 
 
 def _scram_record(password: str) -> str:

@@ -1,0 +1,32 @@
+"""`xmppgov demo`: the whole system in the foreground until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None)
+BASE_PORT = 17000
+
+
+@app.command()
+def demo(
+    state: Annotated[
+        Path, typer.Option("--state", help="The folder that keeps everything.")
+    ] = Path("demo-state"),
+    base_port: Annotated[
+        int,
+        typer.Option("--base-port", min=1024, max=65516, help="The first of twenty ports."),
+    ] = BASE_PORT,
+) -> None:
+    """Start a whole administration on this machine: server, components, bots, web client."""
+    from rich.console import Console
+
+    from xmppgov.demo.prosody import Ports
+    from xmppgov.demo.screen import Screen
+    from xmppgov.demo.stack import run_stack
+
+    asyncio.run(run_stack(state.resolve(), Ports.from_base(base_port), Screen(Console())))

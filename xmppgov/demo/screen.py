@@ -1,0 +1,86 @@
+"""What the demo says on the terminal: each step as it is done, then who can log in, and where."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from xmppgov.demo.accounts import Login
+from xmppgov.demo.ready import Ready, web_url
+from xmppgov.i18n import Text, Texts
+
+texts = Texts(__package__)
+WIDTH = 80  # columns; a newcomer's terminal
+
+
+class Screen:
+    """A terminal of at least `WIDTH` columns."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def step(self, text: Text) -> Iterator[None]:
+        """Say what is being done, and how long it took."""
+        started = time.monotonic()
+        with self._console.status(escape(str(text))):
+            yield
+        seconds = f"[dim]{time.monotonic() - started:5.1f} s[/]"
+        self._console.print(f"[green]✓[/] {escape(str(text))} {seconds}", highlight=False)
+
+    def warn(self, text: Text) -> None:
+        """Say what is missing."""
+        self._console.print(f"[yellow]! {escape(str(text))}[/]", highlight=False)
+
+    def say(self, text: Text | str = "") -> None:
+        """Print one line."""
+        self._console.print(escape(str(text)), highlight=False, soft_wrap=True)
+
+    def show(self, ready: Ready) -> None:
+        """Print the address, the table of accounts, what to try, and where the archive's key is."""
+        self.say()
+        url = texts("Web client: {url}", url=web_url(ready.ports))
+        self._console.print(f"  [bold]{escape(str(url))}[/]")
+        self.say()
+        self._console.print(_table(ready.logins))
+        for number, sentence in enumerate(_suggestions(ready), 1):
+            self.say(f" {number}. {sentence}")
+        self.say()
+        self.say(texts("The archive's public key: {key}", key=ready.verifier_key))
+        self.say(texts("Its public files: {tiles}", tiles=ready.tiles_dir))
+        self.say(texts("Ctrl-C stops everything; started again, it goes on with what it had."))
+
+
+def _suggestions(ready: Ready) -> list[Text]:
+    """Return three things to try."""
+    group = next((group for login in ready.logins for group in login.groups), "…")
+    return [
+        texts("Log in as two people of one group, in two browsers: their room awaits, encrypted."),
+        texts("Write to the contact Annuaire: cherche maire dupont"),
+        texts(
+            "Send an alert: xmppgov alert send --config {file} --to group:{group} "
+            '--severity severe "…"',
+            file=ready.config.get("alerts"),
+            group=group,
+        ),
+    ]
+
+
+def _table(logins: Sequence[Login]) -> Table:
+    """Return the accounts, two lines each, in at most `WIDTH` columns."""
+    table = Table(width=WIDTH, show_lines=False, pad_edge=False, box=None, row_styles=["", "dim"])
+    table.add_column(str(texts("Person, post")), ratio=5)
+    table.add_column(str(texts("Groups")), ratio=2, overflow="fold")
+    table.add_column(str(texts("Address, password")), ratio=5, overflow="fold")
+    for login in logins:
+        table.add_row(
+            f"[bold]{escape(login.name)}[/]\n{escape(login.post)}",
+            escape(" ".join(login.groups)),
+            f"{escape(login.jid)}\n[bold]{escape(login.password)}[/]",
+        )
+    return table
