@@ -7,13 +7,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.streams import component_section
 from xmppgov.demo.prosody import Prosody
 from xmppgov.errors import Conflict, Detail, RemoteFault, Unexpected
 from xmppgov.i18n import Texts
 from xmppgov.xmpp.component import Component
 from xmppgov.xmpp.handlers import Request, serve
-
-from tests.streams import component_section
 
 NAMESPACE = "urn:xmppgov:archive:0"
 texts = Texts("xmppgov")
@@ -28,14 +27,16 @@ class Sink:
     last: dict[int, int] = field(default_factory=dict)
     batches: list[str] = field(default_factory=list)
     conflicts: int = 0
-    doubled: list[int] = field(default_factory=list)
+    checked: int = 0
 
     async def batch(self, request: Request) -> ET.Element:
         self.batches.append(ET.tostring(request.payload, "unicode"))
         epoch, first, last = (int(request.payload.get(n, "")) for n in ("epoch", "first", "last"))
         known = self.records.setdefault(epoch, {})
         if first > self.last.get(epoch, 0) + 1:
-            raise self._fault(Unexpected, "expected", epoch=str(epoch), seq=str(self.last.get(epoch, 0) + 1))
+            raise self._fault(
+                Unexpected, "expected", epoch=str(epoch), seq=str(self.last.get(epoch, 0) + 1)
+            )
         numbers: list[int] = []
         for child in request.payload:
             if child.tag.endswith("hole"):
@@ -61,7 +62,11 @@ class Sink:
 
     def component(self, server: Prosody) -> Component:
         """Return the archive's stream on `server`."""
-        stream = Component(component_section(server, "archive", "archive"), name="sink", identity=("component", "archive"))
+        stream = Component(
+            component_section(server, "archive", "archive"),
+            name="sink",
+            identity=("component", "archive"),
+        )
         serve(stream, "set", f"{{{NAMESPACE}}}batch", self.batch)
         serve(stream, "get", f"{{{NAMESPACE}}}status", self.status)
         return stream
