@@ -1,0 +1,72 @@
+"""Wires the alerts bot and runs it: `xmppgov run alerts --config FILE`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from xmppgov.bot.bot import Bot
+from xmppgov.bot.store import MIGRATIONS as BOT_MIGRATIONS
+from xmppgov.config import load
+from xmppgov.directory.client import DirectoryClient
+from xmppgov.i18n import Texts
+from xmppgov.logs import configure_logging
+from xmppgov.process import run
+from xmppgov.storage.database import Database
+from xmppgov_alerts.config import AlertsSettings, read_cipher, read_senders, zone
+from xmppgov_alerts.expiry import Expiry
+from xmppgov_alerts.service import Alerts
+from xmppgov_alerts.store import MIGRATIONS, AlertStore
+from xmppgov_alerts.webhook import Webhook
+
+texts = Texts("xmppgov_alerts")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
+    """The alerts bot, connected, sending and listening while the block runs."""
+    cipher = read_cipher(config.alerts, config.bot.database)
+    senders = read_senders(config.webhook)
+    async with AsyncExitStack() as stack:
+        database = await Database.open(config.bot.database, (*BOT_MIGRATIONS, *MIGRATIONS))
+        stack.push_async_callback(database.close)
+        bot = Bot(
+            config.xmpp,
+            database=database,
+            name=texts("Alerts"),
+            render=lambda reference, recipient: alerts.render(reference, recipient),
+            on_message=lambda tx, incoming: alerts.answer(tx, incoming),
+        )
+        alerts = Alerts(
+            store=AlertStore(database),
+            outbox=bot.outbox,
+            audience=DirectoryClient(bot.stream, config.bot.directory).audience,
+            cipher=cipher,
+            senders=senders,
+            zone=zone(config.alerts),
+            default_life=timedelta(hours=config.alerts.default_expiry_hours),
+            now=_now,
+        )
+        await alerts.check_key()
+        await stack.enter_async_context(bot)
+        await stack.enter_async_context(Expiry(alerts.expire, now=_now))
+        await stack.enter_async_context(Webhook(config.webhook, alerts=alerts, senders=senders))
+        yield alerts
+
+
+def main(config_path: Path) -> None:
+    """Run the alerts bot until SIGINT or SIGTERM."""
+    config = load(AlertsSettings, config_path)
+    configure_logging(config.log)
+    run(build(config))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

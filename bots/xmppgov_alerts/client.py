@@ -1,0 +1,128 @@
+"""The command line's side of the webhook: signs, posts, asks; the same door as everybody's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+
+from xmppgov.errors import RemoteFault, Unreachable
+from xmppgov.i18n import Text, Texts, terminal_language
+from xmppgov_alerts.config import KeySection, SenderSettings, read_sender
+from xmppgov_alerts.signature import sign
+
+texts = Texts("xmppgov_alerts")
+TRY_AGAIN = (429, 502, 503, 504)
+PATIENCE, PAUSE = 30.0, 1.0  # seconds
+
+
+class Refused(RemoteFault):
+    """The webhook refused; its own sentence says why."""
+
+
+class AlertsClient:
+    """One key's access to the webhook: `async with AlertsClient(…)`."""
+
+    def __init__(self, address: str, key: KeySection, *, patience: float = PATIENCE) -> None:
+        self._address = address
+        self._secret = read_sender(key).key.secret
+        self._patience = patience
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> AlertsClient:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, alert: Mapping[str, Any]) -> str:
+        """Post an alert and return its id.
+
+        What may pass is tried again, always with the same id: the alert goes out once.
+
+        Raises:
+            Refused: the webhook said no.
+            Unreachable: nothing answers at the address, or nothing that lasts.
+        """
+        body = json.dumps(alert, ensure_ascii=False).encode()
+        answer = await self._ask("POST", "/v1/alerts", uuid.uuid4().hex, body)
+        return str(answer["id"])
+
+    async def report(self, alert_id: str) -> dict[str, Any]:
+        """Return the state of an alert (docs/protocol/alerts.md)."""
+        return await self._ask("GET", f"/v1/alerts/{alert_id}", uuid.uuid4().hex, b"")
+
+    async def _ask(self, method: str, path: str, request_id: str, body: bytes) -> dict[str, Any]:
+        deadline = time.monotonic() + self._patience
+        while True:
+            last = time.monotonic() + PAUSE > deadline
+            try:
+                return await self._once(method, path, request_id, body, last)
+            except aiohttp.ClientConnectorError as error:
+                raise self._silent() from error
+            except (aiohttp.ClientError, TimeoutError) as error:
+                if last:
+                    raise self._silent() from error
+            await asyncio.sleep(PAUSE)
+
+    async def _once(
+        self, method: str, path: str, request_id: str, body: bytes, last: bool
+    ) -> dict[str, Any]:
+        assert self._session is not None
+        headers = sign(self._secret, request_id, int(time.time()), body)
+        headers["Accept-Language"] = terminal_language()
+        if body:
+            headers["Content-Type"] = "application/json"
+        url = self._address + path
+        async with self._session.request(
+            method, url, data=body or None, headers=headers
+        ) as response:
+            if response.status in TRY_AGAIN and not last:
+                response.raise_for_status()
+            document = await _document(response)
+            if response.status >= 400:
+                raise Refused(_reason(response.status, document))
+            return document
+
+    def _silent(self) -> Unreachable:
+        return Unreachable(
+            texts(
+                "{address}: the alerts service does not answer. Start it (xmppgov run alerts), or "
+                "set webhook.url to where it listens.",
+                address=self._address,
+            )
+        )
+
+
+async def _document(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    try:
+        document = json.loads(await response.read())
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {}
+
+
+def _reason(status: int, document: Mapping[str, Any]) -> Text:
+    detail = document.get("detail")
+    if isinstance(detail, str):
+        return Text("xmppgov_alerts", detail)
+    return texts("The webhook refused with HTTP status {status}.", status=status)
+
+
+def choose_key(settings: SenderSettings, name: str | None) -> KeySection | None:
+    """Return the key `name`, or the first one where none is named."""
+    keys = settings.webhook.keys
+    return keys[0] if name is None else next((key for key in keys if key.name == name), None)

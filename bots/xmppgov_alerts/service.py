@@ -1,0 +1,260 @@
+"""The use cases of alerts: accept a request, give its text, count an answer, report, expire.
+
+Accepting is one transaction: the alert with its sealed text, its frozen audience, and one outbox
+row for each person with an account. A crash before its commit leaves nothing, and the sender asks
+again; after it the outbox does the rest, and a repeated request is answered with the same id.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from xmppgov.bot.model import Delivery, Incoming
+from xmppgov.bot.outbox import Outbox
+from xmppgov.directory.model import Member
+from xmppgov.errors import (
+    BadRequest,
+    ConfigurationError,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    RemoteFault,
+    Unreachable,
+)
+from xmppgov.i18n import Text, Texts
+from xmppgov.storage.database import Database
+from xmppgov_alerts import wording
+from xmppgov_alerts.answer import acknowledges
+from xmppgov_alerts.cipher import Cipher
+from xmppgov_alerts.config import Sender
+from xmppgov_alerts.errors import Unprocessable
+from xmppgov_alerts.model import (
+    ALERT_ID,
+    LONGEST_LIFE,
+    NO_ACCOUNT,
+    Alert,
+    AlertRequest,
+    Person,
+    RecipientState,
+    Report,
+    alert_id,
+    distinct,
+    troubled_first,
+)
+from xmppgov_alerts.request import parse, wrong
+from xmppgov_alerts.store import AlertStore
+
+log = structlog.get_logger()
+texts = Texts("xmppgov_alerts")
+Audience = Callable[[str], Awaitable[Sequence[Member]]]
+"""Who is meant by `group:…` today; raises `NotFound` for what the directory does not know."""
+
+
+class Alerts:
+    """Everything that can be done with alerts; no HTTP, no stanza, no SQL."""
+
+    def __init__(
+        self,
+        *,
+        store: AlertStore,
+        outbox: Outbox,
+        audience: Audience,
+        cipher: Cipher,
+        senders: Mapping[str, Sender],
+        zone: ZoneInfo,
+        default_life: timedelta,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._store, self._outbox, self._audience = store, outbox, audience
+        self._cipher, self._senders, self._zone = cipher, senders, zone
+        self._default_life, self._now, self._random = default_life, now, random
+        self._log_is_clean = False
+
+    async def check_key(self) -> None:
+        """Try the key of texts on what is stored.
+
+        Raises:
+            ConfigurationError: it is another key than the one that open alerts were sealed with.
+        """
+        stored = await self._store.any_sealed()
+        try:
+            if stored:
+                self._cipher.open(stored[1], stored[0])
+        except ValueError as error:
+            raise ConfigurationError(
+                texts(
+                    "alerts.text_key_file is not the key that the stored alerts were sealed with; "
+                    "put the former key back."
+                )
+            ) from error
+
+    async def accept(self, sender: Sender, request_id: str, body: bytes) -> str:
+        """Take the request `request_id` of `sender` and return the alert's id.
+
+        Raises:
+            BadRequest, Unprocessable: the body asks for nothing that can be done.
+            NotAllowed: an audience or the severity is outside the key's scope.
+            Conflict: the same id came before with another body.
+            Unreachable: the directory does not answer; nothing was kept, ask again.
+        """
+        mark = self._cipher.mark(body)
+        if known := await self._known(sender, request_id, mark):
+            return known
+        request = parse(body)
+        _check_scope(sender, request)
+        created = self._now()
+        expires = self._expiry(request, created)
+        people = await self._people(request)
+        async with self._store.transaction() as tx:
+            if known := await self._known(sender, request_id, mark):
+                return known
+            alert = Alert(
+                id=alert_id(self._random(10)),
+                key_name=sender.name,
+                targets=tuple(request.to),
+                severity=request.severity,
+                lang=request.lang,
+                created=created,
+                expires=expires,
+            )
+            sealed = self._cipher.seal(request.text, alert.id)
+            await self._store.add(
+                tx, alert, sealed=sealed, people=people, request=(request_id, mark)
+            )
+            reachable = [person.jid for person in people if person.jid]
+            await self._outbox.add(
+                tx, reference=alert.id, recipients=reachable, expires=expires.timestamp()
+            )
+        self._outbox.wake()
+        log.info("alert accepted", alert=alert.id, key=sender.name, people=len(people))
+        return alert.id
+
+    async def render(self, reference: str, recipient: str) -> str:
+        """Return what a recipient of the alert `reference` reads.
+
+        Raises:
+            NotFound: there is no such alert, or its text is wiped.
+        """
+        alert, sealed = await self._store.alert(reference), await self._store.sealed(reference)
+        if alert is None or sealed is None:
+            raise _unknown()
+        sender = self._senders.get(alert.key_name)
+        label = sender.label if sender else alert.key_name
+        return wording.alert_text(alert, self._cipher.open(sealed, alert.id), label, self._zone)
+
+    async def answer(self, tx: Database, incoming: Incoming) -> Text:
+        """Count an answer inside the transaction of its ratchet step; return what to say.
+
+        One acknowledgement confirms one alert, the newest that was handed to the person and is not
+        confirmed: nobody confirms what arrived while they were typing without being told.
+        """
+        if not acknowledges(incoming.text):
+            return wording.usage()
+        confirmed = await self._store.answers(tx, incoming.sender)
+        handed = [r for r in await self._outbox.references(tx, incoming.sender) if r in confirmed]
+        waiting = [reference for reference in handed if not confirmed[reference]]
+        alert = await self._store.alert(waiting[0]) if waiting else None
+        if alert is None:
+            return wording.already_noted() if handed else wording.nothing_waits()
+        await self._store.confirm(tx, alert.id, incoming.sender, self._now())
+        await self._outbox.answered(tx, reference=alert.id, recipient=incoming.sender)
+        return wording.noted(alert, len(waiting) - 1, self._zone)
+
+    async def report(self, sender: Sender, reference: str) -> Report:
+        """Return where an alert stands for each of its recipients.
+
+        Raises:
+            NotFound: there is none, or the key may not reach its whole audience.
+        """
+        alert = await self._store.alert(reference) if ALERT_ID.fullmatch(reference) else None
+        if alert is None or not sender.scope.reaches_all(alert.targets):
+            raise _unknown()
+        people = await self._store.people(reference)
+        deliveries = {d.recipient: d for d in await self._outbox.states(reference)}
+        states = [_state(alert, person, deliveries) for person in people]
+        return Report(alert, troubled_first(states))
+
+    async def expire(self) -> datetime | None:
+        """Wipe what is over; return when the next alert will be.
+
+        The wiped pages leave the write-ahead log as well; while a reader keeps it, or the outbox has
+        wiped more, that is done again.
+        """
+        due = await self._store.next_expiry()
+        if due is not None and due <= self._now():
+            async with self._store.transaction() as tx:
+                expired = await self._store.expire(tx, self._now())
+            log.info("alerts expired and wiped", count=len(expired))
+            self._log_is_clean = False
+            due = await self._store.next_expiry()
+        if not self._log_is_clean:
+            self._log_is_clean = await self._store.empty_log()
+        return due
+
+    async def _known(self, sender: Sender, request_id: str, mark: bytes) -> str | None:
+        known = await self._store.accepted(sender.name, request_id)
+        if known and not hmac.compare_digest(known.mark, mark):
+            raise Conflict(
+                texts("This webhook-id was used before, with another body; choose a new one.")
+            )
+        return known.alert_id if known else None
+
+    def _expiry(self, request: AlertRequest, created: datetime) -> datetime:
+        expires = request.expires or created + self._default_life
+        if not created < expires <= created + LONGEST_LIFE:
+            raise wrong("expires")
+        return expires
+
+    async def _people(self, request: AlertRequest) -> list[Person]:
+        found: list[Person] = []
+        for target in dict.fromkeys(request.to):
+            members = await self._members(target)
+            found += [Person(m.person, m.name, m.jid.lower() if m.jid else None) for m in members]
+        if not found:
+            raise Unprocessable(texts("This audience is empty today; nobody would be alerted."))
+        return distinct(found)
+
+    async def _members(self, target: str) -> Sequence[Member]:
+        try:
+            return await self._audience(target)
+        except (NotFound, BadRequest) as error:
+            raise Unprocessable(
+                texts("{target}: the directory knows no such audience.", target=target)
+            ) from error
+        except RemoteFault as error:
+            log.error("the directory refuses the alerts bot", condition=error.condition)
+            raise Unreachable(
+                texts("The directory does not answer the alerts service; the operator knows why.")
+            ) from error
+
+
+def _check_scope(sender: Sender, request: AlertRequest) -> None:
+    outside = next((t for t in request.to if not sender.scope.reaches(t)), None)
+    if outside is not None:
+        raise NotAllowed(texts("{target}: outside the scope of this key.", target=outside))
+    if request.severity.exceeds(sender.scope.max_severity):
+        raise NotAllowed(
+            texts(
+                "This key may send nothing graver than {severity}.",
+                severity=sender.scope.max_severity.value,
+            )
+        )
+
+
+def _state(alert: Alert, person: Person, deliveries: Mapping[str, Delivery]) -> RecipientState:
+    delivery = deliveries.get(person.jid or "")
+    if delivery is None:
+        return RecipientState(person.name, person.jid, NO_ACCOUNT, None, alert.created)
+    since = datetime.fromtimestamp(delivery.changed, UTC)
+    return RecipientState(person.name, person.jid, delivery.state.value, delivery.reason, since)
+
+
+def _unknown() -> NotFound:
+    return NotFound(texts("There is no such alert."))

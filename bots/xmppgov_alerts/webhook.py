@@ -1,0 +1,195 @@
+"""The door for alerts: signed HTTP requests (Standard Webhooks), JSON answers, RFC 9457 errors.
+
+docs/protocol/alerts.md. A request is authenticated before anything in it is read; whoever has not
+signed learns nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+
+import structlog
+from aiohttp import web
+
+from xmppgov.errors import (
+    ConfigurationError,
+    LocalFault,
+    NotFound,
+    RemoteFault,
+    TooMany,
+    Unreachable,
+    XmppgovError,
+)
+from xmppgov.i18n import Text, Texts
+from xmppgov_alerts.config import Sender, WebhookSection
+from xmppgov_alerts.errors import (
+    NoSuchMethod,
+    TooLarge,
+    TooSlow,
+    Unauthorized,
+    UnsupportedType,
+)
+from xmppgov_alerts.pace import Pace
+from xmppgov_alerts.problem import problem
+from xmppgov_alerts.service import Alerts
+from xmppgov_alerts.signature import ID, verify
+
+log = structlog.get_logger()
+texts = Texts("xmppgov_alerts")
+SLOWEST_BODY = 10.0  # seconds
+READS_PER_WRITE = 10
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Webhook:
+    """The HTTP server: `async with Webhook(…)` listens."""
+
+    def __init__(
+        self,
+        section: WebhookSection,
+        *,
+        alerts: Alerts,
+        senders: Mapping[str, Sender],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._section, self._alerts, self._senders, self._now = section, alerts, senders, now
+        self._keys = tuple(sender.key for sender in senders.values())
+        self._writes = {s.name: Pace(s.per_minute) for s in senders.values()}
+        self._reads = {s.name: Pace(s.per_minute * READS_PER_WRITE) for s in senders.values()}
+        app = web.Application(middlewares=[_explain], client_max_size=section.max_body_bytes)
+        app.router.add_post("/v1/alerts", self._post)
+        app.router.add_get("/v1/alerts/{id}", self._get, allow_head=False)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=_protocol_log(), shutdown_timeout=2.0
+        )
+
+    async def __aenter__(self) -> Webhook:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._section.host, self._section.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigurationError(
+                texts(
+                    "The webhook cannot listen on {host}:{port}: {reason}; choose another "
+                    "webhook.port or end the program that has it.",
+                    host=self._section.host,
+                    port=self._section.port,
+                    reason=error.strerror or error,
+                )
+            ) from error
+        log.info("webhook listens", host=self._section.host, port=self._section.port)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()
+
+    async def _post(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        sender = self._sender(request, body)
+        _within(self._writes[sender.name])
+        if request.content_type != "application/json" or "Content-Encoding" in request.headers:
+            raise UnsupportedType(texts("The body must be application/json, uncompressed."))
+        alert_id = await self._alerts.accept(sender, request.headers[ID], body)
+        return _json({"id": alert_id}, 202, Location=f"/v1/alerts/{alert_id}")
+
+    async def _get(self, request: web.Request) -> web.Response:
+        sender = self._sender(request, await _body(request))
+        _within(self._reads[sender.name])
+        report = await self._alerts.report(sender, request.match_info["id"])
+        return _json(report.as_json(), 200)
+
+    def _sender(self, request: web.Request, body: bytes) -> Sender:
+        key = verify(self._keys, request.headers, body, self._now())
+        if key is None:
+            raise Unauthorized(
+                texts(
+                    "The signature is not accepted: check the key, the clock (within five "
+                    "minutes), and that id.timestamp.body was signed."
+                )
+            )
+        return self._senders[key.name]
+
+
+def _within(pace: Pace) -> None:
+    if not pace.allows():
+        raise TooMany(texts("Too many requests with this key; ask again a little later."))
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(SLOWEST_BODY):
+            return await request.read()
+    except TimeoutError:
+        raise TooSlow(texts("The body did not come in time.")) from None
+
+
+def _json(document: Mapping[str, object], status: int, **headers: str) -> web.Response:
+    body = json.dumps(document, ensure_ascii=False).encode()
+    return web.Response(
+        status=status,
+        body=body,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store", **headers},
+    )
+
+
+@web.middleware
+async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever goes wrong into a problem document; the one place that does."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return problem(_routing(error), request.headers.get("Accept-Language"))
+    except (RemoteFault, Unreachable) as error:
+        return problem(error, request.headers.get("Accept-Language"))
+    except Exception as error:
+        reference = secrets.token_hex(4)
+        log.error("request failed", reference=reference, exc_info=error)
+        fault = LocalFault(
+            texts(
+                "An internal error occurred; the operator finds it in the log under {reference}. "
+                "Nothing was accepted unless the same request, sent again, says so.",
+                reference=reference,
+            )
+        )
+        return problem(fault, request.headers.get("Accept-Language"))
+
+
+def _routing(error: web.HTTPException) -> XmppgovError:
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return TooLarge(texts("The body is too large."))
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return NoSuchMethod(_whats_here())
+    return NotFound(_whats_here())
+
+
+def _whats_here() -> Text:
+    return texts("There are POST /v1/alerts, and GET /v1/alerts/ with an alert's id; nothing else.")
+
+
+class _Cut(logging.Filter):
+    """Cut aiohttp's reports of malformed requests, which quote them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = "malformed HTTP request", ()
+        record.exc_info = record.exc_text = None
+        return True
+
+
+def _protocol_log() -> logging.Logger:
+    logger = logging.getLogger("xmppgov_alerts.http")
+    logger.filters = [_Cut()]
+    return logger
