@@ -1,0 +1,1 @@
+"""The governance component: rooms follow the directory, and people enter when they have keys."""

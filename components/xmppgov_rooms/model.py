@@ -1,0 +1,45 @@
+"""A seat and what follows from all seats of a room: its next setting, and who stands where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xmppgov.rooms.model import Member, Readiness, Room, nicknames
+from xmppgov.rooms.policy import IN_ROOM, Stage, advance, wish
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One person in one room, with what is known of their keys; `jid` may be empty."""
+
+    room: str
+    room_name: str
+    person: str
+    jid: str
+    name: str
+    role: str
+    listed: bool
+    stage: Stage
+    readiness: Readiness
+
+    @property
+    def wished(self) -> Stage:
+        """The stage that the directory and the keys lead to from here."""
+        return advance(self.stage, wish(self.listed, self.readiness.keys))
+
+
+def planned(id: str, name: str, seats: Iterable[tuple[Seat, Stage]]) -> Room:
+    """Return the room as it is to be set, with its seats in the given stages.
+
+    An address that sits in two seats (a person who came back with it) is named once.
+    """
+    inside = {seat.jid: seat for seat, stage in seats if stage in IN_ROOM}
+    names = nicknames([(jid, seat.name) for jid, seat in inside.items()])
+    members = (Member(jid, names[jid], seat.role) for jid, seat in inside.items())
+    return Room(id, name, tuple(sorted(members, key=lambda m: m.jid)))
+
+
+def wishes(seats: Sequence[Seat]) -> list[tuple[Seat, Stage]]:
+    """Return each seat with the stage that it goes to now."""
+    return [(seat, seat.wished) for seat in seats]

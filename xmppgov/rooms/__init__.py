@@ -1,0 +1,1 @@
+"""Rooms as all but the governance component know them: who sits in them, and how to ask."""
