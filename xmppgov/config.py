@@ -7,10 +7,11 @@ file itself: the file names another file, readable by its owner only, that holds
 from __future__ import annotations
 
 import tomllib
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from xmppgov.errors import ConfigurationError
@@ -20,9 +21,13 @@ texts = Texts("xmppgov")
 SettingsT = TypeVar("SettingsT", bound="Settings")
 
 
-def _beside_file(path: Path, info: ValidationInfo) -> Path:
-    base = (info.context or {}).get("base")
-    return path if base is None or path.is_absolute() else (base / path)
+# pydantic-settings builds a model by its constructor, which takes no validation context.
+_folder: ContextVar[Path | None] = ContextVar("_folder", default=None)
+
+
+def _beside_file(path: Path) -> Path:
+    folder = _folder.get()
+    return path if folder is None else folder / path
 
 
 ConfigPath = Annotated[Path, AfterValidator(_beside_file)]
@@ -93,12 +98,13 @@ def load(model: type[SettingsT], path: Path) -> SettingsT:
 
 
 def _validate(model: type[SettingsT], path: Path, raw: dict[str, Any]) -> SettingsT:
+    token = _folder.set(path.resolve().parent)
     try:
-        settings = model(**raw)
-        context = {"base": path.resolve().parent}
-        return model.model_validate(settings.model_dump(exclude_unset=True), context=context)
+        return model(**raw)
     except ValidationError as error:
         raise _explain(path, error) from error
+    finally:
+        _folder.reset(token)
 
 
 def _explain(path: Path, error: ValidationError) -> ConfigurationError:

@@ -25,8 +25,11 @@ def demo(
     """Start a whole administration on this machine: server, components, bots, web client."""
     from rich.console import Console
 
+    from xmppgov.config import LogSection
     from xmppgov.demo.prosody import Ports
     from xmppgov.demo.screen import Screen
     from xmppgov.demo.stack import run_stack
+    from xmppgov.logs import configure_logging
 
+    configure_logging(LogSection(level="warning"))
     asyncio.run(run_stack(state.resolve(), Ports.from_base(base_port), Screen(Console())))

@@ -66,7 +66,7 @@ async def _bring_up(layout: Layout, supervisor: Supervisor, screen: Screen) -> N
         await supervisor.start(_server(layout))
         for port in (ports.c2s, ports.component, ports.http):
             await supervisor.wait_until("prosody", lambda p=port: listening(p), PATIENCE)
-    parts = [name for name in (*COMPONENTS, *BOTS) if _installed(name, screen)]
+    parts = [name for name in (*COMPONENTS, *BOTS) if _installed(name, layout, screen)]
     with screen.step(texts("Starting {names}", names=", ".join(parts))):
         for name in parts:
             await supervisor.start(_part(layout, name))
@@ -91,8 +91,8 @@ async def _until_answers(
         await supervisor.wait_until(name, (layout.tiles / "checkpoint").exists, PATIENCE)
 
 
-def _installed(name: str, screen: Screen) -> bool:
-    found = find_spec(f"xmppgov_{name}") and find_spec(f"xmppgov_{name}.__main__")
+def _installed(name: str, layout: Layout, screen: Screen) -> bool:
+    found = name in layout.config and find_spec(f"xmppgov_{name}.__main__")
     if not found:
         screen.warn(texts("{name} is not installed; it is left out.", name=name))
     return bool(found)
