@@ -71,23 +71,7 @@ def send(
     if as_json:
         _print_json(report)
         return
-    people = len(report["recipients"])
-    reachable = people - report["counts"].get("no-account", 0)
-    typer.echo(report["id"])
-    Console(stderr=True, highlight=False).print(
-        str(
-            texts(
-                "Accepted for {people} people, {reachable} of them with an account. Follow it "
-                "with: xmppgov alert status --watch {id} --config {config}",
-                people=people,
-                reachable=reachable,
-                id=report["id"],
-                config=config,
-            )
-        ),
-        markup=False,
-        soft_wrap=True,
-    )
+    _announce(report, config)
 
 
 @app.command()
@@ -106,6 +90,22 @@ def status(
         asyncio.run(_status(client, alert_id, watch, as_json))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def _announce(report: dict[str, Any], config: Path) -> None:
+    """Print the id alone on standard output, and for people what was accepted beside it."""
+    people = len(report["recipients"])
+    reachable = people - report["counts"].get("no-account", 0)
+    sentence = texts(
+        "Accepted for {people} people, {reachable} of them with an account. Follow it "
+        "with: xmppgov alert status --watch {id} --config {config}",
+        people=people,
+        reachable=reachable,
+        id=report["id"],
+        config=config,
+    )
+    typer.echo(report["id"])
+    typer.echo(str(sentence), err=True)
 
 
 def _client(config: Path, name: str | None) -> AlertsClient:

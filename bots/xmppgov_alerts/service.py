@@ -184,8 +184,7 @@ class Alerts:
     async def expire(self) -> datetime | None:
         """Wipe what is over; return when the next alert will be.
 
-        The wiped pages leave the write-ahead log as well; while a reader keeps it, or the outbox has
-        wiped more, that is done again.
+        The wiped pages leave the write-ahead log as well; while a reader keeps it, that waits.
         """
         due = await self._store.next_expiry()
         if due is not None and due <= self._now():
