@@ -1,21 +1,77 @@
-# A newcomer's two commands: `make demo` and `make test`. Each installs what it needs, once.
+# A newcomer's two commands: `make demo` and `make test`. Each installs what is missing, once, and
+# says so; the second time there is nothing to install.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
 VENV := .venv
 PY := $(VENV)/bin/python
+WEB := xmppgov/demo/web
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-APT := python3-venv prosody prosody-modules lua5.4 lua-luv lua-sec lua-expat lua-filesystem lua-dbi-sqlite3
+APT := python3-venv prosody prosody-modules lua5.4 lua-luv lua-sec lua-expat lua-filesystem \
+       lua-dbi-sqlite3
 APT_TEST := profanity tmux chromium lua-check
 STATE ?= demo-state
 PORT ?= 17000
+N ?= 20
 
+.PHONY: help demo test lint bench bench-full chaos debian debian-test
 help:
-	@echo "make demo    start a whole administration on this machine (Ctrl-C stops it)"
-	@echo "make test    run every test"
+	@echo "make demo        start a whole administration on this machine (Ctrl-C stops it)"
+	@echo "make test        run every test"
+	@echo "make lint        check style and types of Python and Lua"
+	@echo "make bench       measure: throughput, search, encryption (10 minutes at most)"
+	@echo "make bench-full  the large sizes"
+	@echo "make chaos N=20  kill everything, N times"
+	@echo "STATE=$(STATE) and PORT=$(PORT) say where the demo lives."
 
-$(VENV)/.installed: pyproject.toml requirements.lock
+demo: debian $(VENV)/.installed $(WEB)/node_modules/.installed
+	@exec $(VENV)/bin/xmppgov demo --state $(STATE) --base-port $(PORT)
+
+# Quick tests first, so that a mistake is known before a server or a browser starts.
+test: debian debian-test $(VENV)/.installed $(WEB)/node_modules/.installed
+	$(PY) -m pytest tests/test_architecture.py tests/unit tests/contract tests/integration tests/clients
+
+lint: debian-test $(VENV)/.installed
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	luacheck --quiet prosody/modules
+
+bench: debian $(VENV)/.installed
+	$(PY) -m bench
+
+bench-full: debian $(VENV)/.installed
+	$(PY) -m bench --full
+
+chaos: debian $(VENV)/.installed
+	$(PY) -m bench.chaos --times $(N)
+
+# $(call install,PACKAGES): the Debian packages that are missing, and nothing where none is.
+define install
+	@missing=""; for name in $(1); do \
+	  dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$name"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "==> Debian packages:$$missing"; \
+	  $(SUDO) apt-get update -qq; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	fi
+endef
+
+debian:
+	$(call install,$(APT) $(if $(shell command -v npm),,npm nodejs))
+
+debian-test:
+	$(call install,$(APT_TEST))
+
+$(VENV)/.installed: pyproject.toml requirements.lock | debian
 	@echo "==> Python packages into $(VENV) (requirements.lock)"
-	python3 -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	@python3 -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json | debian
+	@echo "==> The web client, Converse.js, into $(WEB)/node_modules (package-lock.json)"
+	@npm ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
