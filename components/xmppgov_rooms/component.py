@@ -15,6 +15,7 @@ from xmppgov.i18n import Text, Texts
 from xmppgov.rooms import stanza
 from xmppgov.xmpp.component import Component
 from xmppgov.xmpp.handlers import Request, serve
+from xmppgov.xmpp.refusal import refusal
 
 texts = Texts("xmppgov_rooms")
 PING = "{urn:xmpp:ping}ping"
@@ -117,7 +118,7 @@ class Governance(Component):
 
     async def invite(self, person: str, room: str) -> None:
         """Invite somebody directly (XEP-0249); returns when their server has taken it."""
-        message = self.make_message(mto=person, mtype="normal")
+        message = self.make_message(mto=person, mfrom=self.boundjid, mtype="normal")
         message.append(stanza.invitation(self._address(room)))
         message.send()
         await self._settled(person)
@@ -145,15 +146,16 @@ class Governance(Component):
         await self._ask("set", person, payload)
 
     async def _ask(self, kind: str, to: str, payload: ET.Element) -> ET.Element | None:
-        iq = self.make_iq(ito=to, itype=kind)
+        iq = self.make_iq(ito=to, ifrom=self.boundjid, itype=kind)
         iq.append(payload)
         try:
             answer = await iq.send(timeout=self._timeout)
         except IqError as error:
-            if error.etype == "wait":
+            refused = refusal(error)
+            if refused.type == "wait":
                 raise self._silent(to) from None
-            fault = _FAULTS.get(error.condition, BadRequest)
-            raise fault(Text("xmppgov_rooms", error.text or error.condition)) from None
+            fault = _FAULTS.get(refused.condition, BadRequest)
+            raise fault(Text("xmppgov_rooms", refused.text or refused.condition)) from None
         except (IqTimeout, NotConnectedError) as error:
             raise self._silent(to) from error
         return next(iter(answer.xml), None)

@@ -6,10 +6,12 @@ look     looks at the keys of those whose keys changed, at once, and of everybod
 settle   brings each room that may differ to what it should be;
 errands  bookmark, invitation and retraction of each seat (`errands.py`).
 
-Setting a room, step by step, and what a crash means: (1) the stages wished are stored; crash:
-computed again. (2) The server is told the room as a whole; crash: told again, which changes nothing.
-(3) What it confirmed and the new stages are stored in one transaction. After a start, and after each
-reconnection, every room is told again, so the recovery path is the normal one.
+Setting a room, step by step, and what a crash means:
+1. the stages that directory and keys lead to are stored; crash: they are computed again;
+2. the server is told the room as a whole; crash: it is told again, which changes nothing;
+3. what it confirmed and the new stages are stored in one transaction.
+After a start, and after each reconnection, every room is told again: the recovery path is the
+normal one.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from xmppgov.errors import (
     XmppgovError,
 )
 from xmppgov.i18n import Text, Texts
+from xmppgov.xmpp.refusal import refusal
 
 texts = Texts("xmppgov")
 TIMEOUT = 15.0  # seconds
@@ -119,10 +120,11 @@ class DirectoryClient:
 
     def _fault(self, error: IqError) -> XmppgovError:
         """Return the directory's refusal with its own words, or that it cannot be reached."""
-        fault = _FAULTS.get(error.condition)
+        refused = refusal(error)
+        fault = _FAULTS.get(refused.condition)
         if fault is None:
             return self._silent()
-        return fault(Text("xmppgov", error.text or error.condition))
+        return fault(Text("xmppgov", refused.text or refused.condition))
 
     def _silent(self) -> Unreachable:
         return Unreachable(

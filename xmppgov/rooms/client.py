@@ -17,6 +17,7 @@ from xmppgov.errors import BadRequest, NotAllowed, NotFound, RemoteFault, Unreac
 from xmppgov.i18n import Text, Texts
 from xmppgov.rooms import stanza
 from xmppgov.rooms.model import Listed, Outcome, Room
+from xmppgov.xmpp.refusal import refusal
 
 texts = Texts("xmppgov")
 TIMEOUT = 30.0  # seconds; a room of a whole chamber takes the server a moment
@@ -39,14 +40,17 @@ class _Asker:
 
     async def _ask(self, kind: str, payload: ET.Element) -> ET.Element | None:
         iq = self._stream.make_iq(ito=self.address, itype=kind)
+        if self._stream.is_component:
+            iq["from"] = self._stream.boundjid
         iq.append(payload)
         try:
             answer = await iq.send(timeout=self._timeout)
         except IqError as error:
-            fault = _FAULTS.get(error.condition)
+            refused = refusal(error)
+            fault = _FAULTS.get(refused.condition)
             if fault is None:
                 raise self._silent() from None
-            raise fault(Text("xmppgov", error.text or error.condition)) from None
+            raise fault(Text("xmppgov", refused.text or refused.condition)) from None
         except (IqTimeout, NotConnectedError) as error:
             raise self._silent() from error
         return next(iter(answer.xml), None)
