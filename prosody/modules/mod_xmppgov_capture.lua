@@ -40,7 +40,8 @@ if problem then
 	return;
 end
 
-local journals, drains, observers = module:require "journal", module:require "drain", module:require "observe";
+local journals, drains = module:require "journal", module:require "drain";
+local recorders, traffics, rooms = module:require "recorder", module:require "traffic", module:require "rooms";
 
 local function boot_id()
 	local file = io.open(boot_id_file);
@@ -111,9 +112,10 @@ local function on_append()
 	end
 end
 
-local observer = observers.new {
+local recorder = recorders.new {
 	journal = journal, extra = extra._items, closed = fail == "closed", counters = counters, on_append = on_append,
 };
+local traffic, room_traffic = traffics.new(recorder), rooms.new(recorder);
 
 if not shared.opened then
 	shared.opened = true;
@@ -128,7 +130,12 @@ local function start_drain(api)
 end
 
 function module.add_host(host_module)
-	observer.watch(host_module);
+	traffic:watch(host_module);
+	if prosody.hosts[host_module.host].modules.muc then
+		room_traffic:watch(host_module);
+	else
+		traffic:watch_arrivals(host_module);
+	end
 	if host_module.host == server then
 		start_drain(host_module);
 	end

@@ -1,4 +1,4 @@
-"""An archive for tests of the capture: answers batches as docs/protocol/archive.md says, keeps them."""
+"""An archive for tests of the capture: keeps batches, answers as docs/protocol/archive.md says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two people, an archive and what it must hold afterwards: the ground of the capture's event tests."""
+"""A server, people, an archive and what it must hold: the ground of the capture's tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.integration.archive_sink import Sink
 from tests.streams import connected, logged_in
 from xmppgov.demo.prosody import Prosody
 from xmppgov.xmpp.client import Account
+from xmppgov.xmpp.component import Component
 
 CANARY = "canari-7f3a"
 _numbers = itertools.count(1)
@@ -61,7 +62,8 @@ class World:
         found = [r for r in self.sink.all() if r.get("oid", "")[:7] != "marker-"]
         new, self.sink.checked = found[self.sink.checked :], len(found)
         seen = [{k: r.get(k) for k in e} for r, e in zip(new, expected, strict=False)]
-        assert len(new) == len(expected) and seen == list(expected), new
+        assert len(new) == len(expected), new
+        assert seen == list(expected), new
         return new
 
 
@@ -86,6 +88,29 @@ async def until(condition: Callable[[], object], timeout: float = 10) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+def say(stream: Account | Component, to: str | None, kind: str = "chat", inside: str = "") -> None:
+    """Send a message with a body, or with `inside` instead."""
+    target = f' to="{to}"' if to else ""
+    sender = f' from="{stream.boundjid}"' if isinstance(stream, Component) else ""
+    payload = inside or f"<body>{CANARY}</body>"
+    stream.send_raw(f'<message{target}{sender} type="{kind}" id="m1">{payload}</message>')
+
+
+async def join(account: Account, nick: str, room: str) -> None:
+    """Enter a room and wait until it says so."""
+    joined = asyncio.Event()
+
+    def seen(presence: object) -> None:
+        if str(presence["from"]) == f"{room}/{nick}":  # type: ignore[index]
+            joined.set()
+
+    account.add_event_handler("presence_available", seen)
+    account.send_raw(
+        f'<presence to="{room}/{nick}"><x xmlns="http://jabber.org/protocol/muc"/></presence>'
+    )
+    await asyncio.wait_for(joined.wait(), 10)
 
 
 class Inbox:

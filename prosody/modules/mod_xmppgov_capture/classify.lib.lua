@@ -44,7 +44,7 @@ local function read_child(facts, child, from_client)
 		if name == "body" then
 			facts.body, facts.message = child, true;
 		elseif name == "subject" then
-			facts.subject, facts.message = true, true;
+			facts.subject, facts.message = child, true;
 		elseif name == "thread" then
 			facts.thread = true;
 		elseif name ~= "error" then

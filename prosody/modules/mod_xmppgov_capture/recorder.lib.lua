@@ -1,0 +1,121 @@
+-- Turns a message that is about to be delivered into one record of the spool, or refuses it.
+
+local st = require "util.stanza";
+local jid_host = require "util.jid".host;
+local time_now = require "util.time".now;
+local classify = module:require "classify";
+local uuid7 = module:require "uuid7";
+
+local hosts = prosody.hosts;
+local floor = math.floor;
+local read, kind_of, encryption, size_of, identifier =
+	classify.read, classify.kind, classify.encryption, classify.size, classify.identifier;
+
+local REFUSAL = "This message cannot be recorded now, so it was not delivered. Please try again later.";
+
+local recorder = {};
+local recorder_mt = { __index = recorder };
+
+-- `options`: journal, extra (set of optional kinds), closed (refuse what cannot be recorded),
+-- counters, on_append (function, called after each record).
+local function new(options)
+	return setmetatable({
+		journal = options.journal, extra = options.extra, closed = options.closed,
+		counters = options.counters, on_append = options.on_append,
+	}, recorder_mt);
+end
+
+-- Returns how a message came into this server.
+local function path_of(origin)
+	local kind = origin and origin.type;
+	if kind == "s2sin" or kind == "s2sout" then
+		return "s2s-in";
+	elseif kind == "component" and origin.stream then
+		return "component"; -- a host of our own that sends has this type, too, but no stream
+	end
+	return kind == "c2s" and origin.send and "c2s" or "local";
+end
+
+-- Returns what a message's elements say, and its kind, or nil for what gives no record.
+function recorder:examine(origin, stanza)
+	local facts = read(stanza, origin and origin.type == "c2s");
+	return facts, kind_of(facts, stanza, self.extra);
+end
+
+-- Counts a message that gives no record.
+function recorder:skip()
+	self.counters.skipped = self.counters.skipped + 1;
+end
+
+-- Answers a message that cannot be recorded, and stops its delivery. An error is only dropped.
+local function refuse(origin, stanza)
+	if stanza.attr.type ~= "error" then
+		local reply = st.error_reply(stanza, "wait", "resource-constraint", REFUSAL);
+		if origin and origin.send then
+			origin.send(reply);
+		elseif hosts[jid_host(reply.attr.to or "")] then
+			module:send(reply);
+		end
+	end
+	return true;
+end
+
+-- Refuses what could not be recorded before archives, carbons and push see it.
+function recorder:gate(event)
+	if self.journal.healthy or not self.closed then return; end
+	local _, kind = self:examine(event.origin, event.stanza);
+	if kind then
+		return refuse(event.origin, event.stanza);
+	end
+end
+
+-- Writes one record. `who` is { from =, to =, room =, n =, path =, oid =, sid = } with "" for what is
+-- absent. Returns its number or nil, and whether the message has to be refused.
+function recorder:record(stanza, facts, kind, who)
+	local now = floor(time_now() * 1000);
+	local seq, err = self.journal:append(uuid7.generate(now).."\t"..now.."\t"..kind.."\t"..who.path.."\t"..who.from.."\t"..who.to
+		.."\t"..who.room.."\t"..who.n.."\t"..size_of(stanza).."\t"..encryption(facts)
+		.."\t"..identifier(who.oid).."\t"..identifier(who.sid));
+	local counters = self.counters;
+	if seq then
+		counters.records = counters.records + 1;
+		self.on_append();
+		return seq, false;
+	elseif self.closed then
+		return nil, true;
+	end
+	self.journal.missed = self.journal.missed + 1;
+	counters.missed = counters.missed + 1;
+	module:log("warn", "A message passed without a record: %s", err);
+	return nil, false;
+end
+
+-- Adds the stanza-id that an archive of this server gave a recorded message.
+function recorder:amend(seq, id)
+	self.journal:amend(seq, identifier(id));
+end
+
+-- Returns the stanza-id (XEP-0359) that the archive of `by` put into a stanza.
+local function stanza_id(stanza, by)
+	local tags = stanza.tags;
+	for i = #tags, 1, -1 do
+		local attr = tags[i].attr;
+		if attr.xmlns == "urn:xmpp:sid:0" and attr.by == by and tags[i].name == "stanza-id" then
+			return attr.id;
+		end
+	end
+end
+
+-- Hooks a method of `self` to several events of a host.
+local function hook_each(api, events, priority, self, method)
+	local function handler(event) return self[method](self, event); end
+	for _, event in ipairs(events) do api:hook(event, handler, priority); end
+end
+
+return {
+	new = new;
+	refuse = refuse;
+	path_of = path_of;
+	stanza_id = stanza_id;
+	hook_each = hook_each;
+};

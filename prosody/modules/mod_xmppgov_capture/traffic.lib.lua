@@ -1,0 +1,146 @@
+-- Captures on VirtualHosts and components, at the last safe moment before delivery. Priorities that
+-- these fit between: blocklist 100, firewall 0.1, MAM 0, carbons -0.5, mod_message, mod_component and
+-- s2s -1. A message is one event table from its sender to its recipient on this server.
+
+local jid_bare = require "util.jid".bare;
+local jid_host = require "util.jid".host;
+local classify = module:require "classify";
+local recorders = module:require "recorder";
+
+local hosts = prosody.hosts;
+local path_of, stanza_id, hook_each = recorders.path_of, recorders.stanza_id, recorders.hook_each;
+
+local SENDING = { "pre-message/bare", "pre-message/full", "pre-message/host" };
+local ARRIVING = { "message/bare", "message/full", "message/host" };
+
+-- What an event's table keeps from one hook to the next.
+local SEQ, ORIGINAL, SENDER_SID = "xmppgov_capture_seq", "xmppgov_capture_original", "xmppgov_capture_sid";
+
+local traffic = {};
+local traffic_mt = { __index = traffic };
+
+local function new(recorder)
+	-- A message that leaves the server comes in a new event table, but it is the same object.
+	local sender_ids = setmetatable({}, { __mode = "k" });
+	return setmetatable({ recorder = recorder, sender_ids = sender_ids }, traffic_mt);
+end
+
+-- Counts a message when it is first seen, before anybody can refuse it.
+function traffic:see(event)
+	if event[ORIGINAL] == nil then
+		event[ORIGINAL] = event.stanza;
+		local counters = self.recorder.counters;
+		counters.seen = counters.seen + 1;
+	end
+end
+
+function traffic:gate(event)
+	return self.recorder:gate(event);
+end
+
+-- The sender's own archive has numbered the message: remembered for where no recipient's does.
+function traffic:learn_sender_id(event)
+	local original = event[ORIGINAL];
+	if not original or event.stanza == original then return; end -- MAM would have replaced it
+	local id = stanza_id(event.stanza, jid_bare(original.attr.from));
+	if id then
+		event[SENDER_SID] = id;
+		self.sender_ids[original] = id;
+	end
+end
+
+function traffic:learn_recipient_id(event)
+	local seq, stanza = event[SEQ], event.stanza;
+	if not seq or stanza == event[ORIGINAL] then return; end
+	local id = stanza_id(stanza, jid_bare(stanza.attr.to or stanza.attr.from));
+	if id then self.recorder:amend(seq, id); end
+end
+
+local function from_local_room(stanza)
+	local session = hosts[jid_host(stanza.attr.from or "")];
+	return session and session.modules.muc;
+end
+
+-- Returns who sent a message: for a mediated invitation, who invites through the room.
+local function sender_of(stanza, facts)
+	local invite = facts.invite;
+	local bare = jid_bare(stanza.attr.from) or "";
+	if invite and invite.attr.xmlns == classify.MUC_USER then
+		return classify.inviter(invite) or bare;
+	end
+	return bare;
+end
+
+-- Returns kind, recipient and room of a message that a room on another server sent or gets, else the
+-- kind and recipient as they are.
+local function with_remote_room(kind, path, message_type, facts, from, to)
+	local outwards = path == "s2s-out";
+	if message_type == "groupchat" and outwards then
+		return kind, "", to;
+	elseif facts.muc_user and (kind == "chat" or kind == "normal") and (outwards or path == "s2s-in") then
+		return "muc-pm", to, outwards and to or from;
+	end
+	return kind, to, "";
+end
+
+-- What a room on another server tells somebody who enters: what was said before, and that it has no
+-- subject. Neither is a new message.
+local function is_greeting(stanza, facts, from)
+	local attr = stanza.attr;
+	if attr.type ~= "groupchat" then return false; end
+	local no_subject = facts.subject and not facts.body and #facts.subject == 0 and attr.from == from;
+	return facts.delay == from or no_subject;
+end
+
+function traffic:capture(event, path, from_room)
+	local origin, stanza, recorder = event.origin, event.stanza, self.recorder;
+	if event[SEQ] then return; end
+	local facts, kind = recorder:examine(origin, stanza);
+	if not kind or facts.privilege or from_room and not (kind == "invite" and facts.muc_user) then
+		return recorder:skip();
+	end
+	local attr = stanza.attr;
+	local from = sender_of(stanza, facts);
+	if path ~= "c2s" and is_greeting(stanza, facts, from) then
+		return recorder:skip();
+	end
+	local to, room = attr.to and jid_bare(attr.to) or from;
+	kind, to, room = with_remote_room(kind, path, attr.type, facts, from, to);
+	local seq, refused = recorder:record(stanza, facts, kind, {
+		path = path, from = from, to = to, room = room, n = "",
+		oid = facts.oid or kind == "bounce" and attr.id or nil,
+		sid = event[SENDER_SID] or self.sender_ids[stanza],
+	});
+	if refused then return recorders.refuse(origin, stanza); end
+	event[SEQ] = seq;
+end
+
+function traffic:deliver(event)
+	local path = path_of(event.origin);
+	return self:capture(event, path, path == "local" and from_local_room(event.stanza));
+end
+
+function traffic:route(event)
+	if event.stanza.name ~= "message" then return; end
+	self:see(event);
+	local closed = self:gate(event);
+	return closed or self:capture(event, "s2s-out", from_local_room(event.stanza));
+end
+
+-- Counts and gates what a host sends and gets.
+function traffic:watch(api)
+	for _, events in ipairs { SENDING, ARRIVING } do
+		hook_each(api, events, 1000, self, "see");
+		hook_each(api, events, 50, self, "gate");
+	end
+	hook_each(api, SENDING, -0.5, self, "learn_sender_id");
+	hook_each(api, { "route/remote" }, 0.05, self, "route");
+end
+
+-- Captures what arrives at a host; in rooms, the library `rooms` does it.
+function traffic:watch_arrivals(api)
+	hook_each(api, ARRIVING, 0.05, self, "deliver");
+	hook_each(api, ARRIVING, -0.9, self, "learn_recipient_id");
+end
+
+return { new = new };
