@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from xmppgov.demo.cast import cast
 from xmppgov.demo.prosody import Prosody, write_private
 
 CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
@@ -36,7 +38,8 @@ def make_accounts(server: Prosody, state: Path) -> list[Login]:
     if file.exists():
         logins = [_login(entry) for entry in json.loads(file.read_text("utf-8"))]
     else:
-        logins = choose(state / "country", server.domain)
+        people = cast(state / "country", server.domain, date.today())
+        logins = [Login(**asdict(person), password=new_password()) for person in people]
         entries = [asdict(login) for login in logins]
         write_private(file, json.dumps(entries, ensure_ascii=False, indent=1))
     for login in logins:
@@ -45,10 +48,6 @@ def make_accounts(server: Prosody, state: Path) -> list[Login]:
         secret = (state / "secrets" / name).read_text("utf-8").strip()
         _ensure(server, f"{name}@{server.domain}", secret)
     return [login for login in logins if login.shown]
-
-
-def choose(country: Path, domain: str) -> list[Login]:
-    return [Login(f"{n}@{domain}", new_password(), n.title(), shown=True) for n in ("alice", "bob")]
 
 
 def new_password() -> str:

@@ -9,7 +9,6 @@ import fcntl
 import os
 import sys
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
@@ -45,7 +44,7 @@ class Layout:
     @property
     def tiles(self) -> Path:
         """The folder of the archive's public files."""
-        return self.state / "archive" / "tiles"
+        return self.state / "archive-public" / "log"
 
     def log(self, name: str) -> Path:
         """Return the file that takes the output of the process `name`."""
@@ -62,7 +61,7 @@ class Layout:
 
     def ready(self) -> Ready:
         """Return what `ready.json` says."""
-        key = self.state / "archive" / "key.pub"
+        key = self.tiles.parent / "verifier.vkey"
         return Ready(
             state=self.state,
             domain=self.domain,
@@ -129,16 +128,15 @@ def _lock(state: Path) -> TextIO:
 
 async def _import_country(state: Path, config: Path, screen: Screen) -> None:
     """Generate the country's tables and import them, once; `imported` says that both were done."""
-    if find_spec("xmppgov.demo.country") is None:
-        return
-    from xmppgov.demo.country import write_country
-
     folder = state / "country"
     done = folder / "imported"
     if done.exists():
         return
-    with screen.step(texts("A synthetic country: 6,000 people, their bodies and posts")):
-        write_country(folder)
+    if not (folder / f"{TABLES[-1]}.csv").exists():
+        from xmppgov.demo.country import write_country
+
+        with screen.step(texts("A synthetic country: 6,000 people, their bodies and posts")):
+            write_country(folder)
     tables = [str(folder / f"{name}.csv") for name in TABLES]
     command = [sys.executable, "-m", "xmppgov.cli.main", "directory", "import"]
     program = Program(
