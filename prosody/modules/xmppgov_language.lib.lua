@@ -2,6 +2,7 @@
 
 local st = require "util.stanza";
 
+local xmlns_stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas";
 local fallback = module:get_option_string("xmppgov_language", "fr");
 
 local function of(origin, stanza)
@@ -15,8 +16,8 @@ end
 local function error_reply(origin, stanza, kind, condition, texts)
 	local language = of(origin, stanza);
 	local reply = st.error_reply(stanza, kind, condition, texts[language]);
-	local text = reply:get_child("error"):get_child("text", "urn:ietf:params:xml:ns:xmpp-stanzas");
-	text.attr["xml:lang"] = language;
+	local text = reply:get_child("error"):get_child("text", xmlns_stanzas);
+	text.attr = { xmlns = xmlns_stanzas, ["xml:lang"] = language }; -- the table is shared by all errors
 	return reply;
 end
 

@@ -1,0 +1,175 @@
+-- No message in clear: what people write is end-to-end encrypted (XEP-0384), or refused with a sentence
+-- that says what to do (modify/policy-violation), before archives, carbons or push have seen it.
+
+local jid_bare = require "util.jid".bare;
+local jid_host = require "util.jid".host;
+local jid_resource = require "util.jid".resource;
+local json = require "util.json";
+local st = require "util.stanza";
+
+local organisation = module:require "xmppgov_organisation";
+local language = module:require "xmppgov_language";
+local content = module:require "xmppgov_policy_content";
+local sentences = module:require "xmppgov_policy_sentences";
+
+local plaintext_domains = module:get_option_set("xmppgov_policy_plaintext_domains", {});
+local notice_senders = module:get_option_set("xmppgov_policy_notice_senders", {});
+local notices_file = module:get_option_path("xmppgov_policy_notices", nil, "config");
+
+local hosts = prosody.hosts;
+local refused = module:measure("refused", "rate");
+
+local function load_notices()
+	local notices = {};
+	if not notices_file then return notices; end
+	local file = assert(io.open(notices_file), "xmppgov_policy_notices cannot be read: " .. notices_file);
+	local texts = assert(json.decode(file:read("*a")), "xmppgov_policy_notices is not JSON: " .. notices_file);
+	file:close();
+	for _, by_language in pairs(texts) do
+		for _, text in pairs(by_language) do notices[text] = true; end
+	end
+	return notices;
+end
+local notices = load_notices();
+
+-- The sentence for a message in clear: by where it was going, and where it came from.
+local function sentence_for(stanza)
+	local from, to = jid_host(stanza.attr.from), jid_host(stanza.attr.to or stanza.attr.from);
+	if organisation.is_room_service(to) then return "room"; end
+	if not hosts[from] then return "from_outside"; end
+	return hosts[to] and "person" or "other_domain";
+end
+
+-- The operator's exceptions are for people, never for a room of this server.
+local function may_be_clear(stanza)
+	local to = jid_host(stanza.attr.to or stanza.attr.from);
+	if organisation.is_room_service(to) then return false; end
+	return plaintext_domains:contains(jid_host(stanza.attr.from))
+		or plaintext_domains:contains(to);
+end
+
+local function is_private_message(stanza)
+	local to = stanza.attr.to;
+	return to ~= nil and stanza.attr.type ~= "groupchat" and stanza.attr.type ~= "error"
+		and jid_resource(to) ~= nil and organisation.is_room_service(jid_host(to));
+end
+
+-- A configured bot or component may say one of the fixed sentences to a person, and nothing beside.
+local function is_notice(stanza)
+	local body = stanza:get_child("body");
+	return body ~= nil and #body.tags == 0 and notices[body:get_text()] == true
+		and notice_senders:contains(jid_bare(stanza.attr.from))
+		and stanza.attr.type ~= "groupchat"
+		and not organisation.is_room_service(jid_host(stanza.attr.to or stanza.attr.from));
+end
+
+local function pass_notice(stanza)
+	local text = stanza:get_child_text("body");
+	local is_first = true;
+	stanza:maptags(function (child)
+		if is_first and child.name == "body" then
+			is_first = false;
+			return nil;
+		end
+		return child;
+	end);
+	if content.clean(stanza) then return false; end
+	stanza:add_direct_child(st.stanza("body"):text(text));
+	return true;
+end
+
+-- What other servers send that is no person's message: PEP events of contacts, archives of rooms.
+
+local function keep_result(child)
+	local message = child:find("{urn:xmpp:forward:0}forwarded/{jabber:client}message");
+	if not message then return nil; end
+	local had_body = message:get_child("body") ~= nil;
+	content.clean(message);
+	if not content.is_encrypted(message) then return nil; end
+	if had_body then content.add_fallback(message); end
+	return child;
+end
+
+local function keep_foreign(child)
+	local xmlns = child.attr.xmlns;
+	if child.name == "event" and xmlns == "http://jabber.org/protocol/pubsub#event" then return child; end
+	if child.name == "result" and xmlns == "urn:xmpp:mam:2" then return keep_result(child); end
+end
+
+-- A server explains an error to the sender; a person's client has no words to put there.
+local function keep_error(child)
+	return child.name == "error" and not child.attr.xmlns and child;
+end
+
+local function keep_wordless_error(child)
+	return keep_error(child) and content.cleaners.wordless(child);
+end
+
+-- Cleans a message in place. Returns the key of a sentence if it may not pass.
+local function judge(stanza, is_foreign, is_clients)
+	local kind = stanza.attr.type;
+	if kind == "error" then
+		content.clean(stanza, is_clients and keep_wordless_error or keep_error);
+		return nil;
+	elseif kind == "headline" then
+		content.clean(stanza, is_foreign and keep_foreign);
+		return nil;
+	elseif is_private_message(stanza) then
+		return "private_message";
+	elseif is_notice(stanza) then
+		return not pass_notice(stanza) and sentence_for(stanza) or nil;
+	end
+	local had_body, was_encrypted = stanza:get_child("body") ~= nil, content.is_encrypted(stanza);
+	local has_subject_alone = not had_body and stanza:get_child("subject") ~= nil;
+	local words, strange, acts = content.clean(stanza, is_foreign and keep_foreign);
+	if content.is_encrypted(stanza) then
+		if had_body then content.add_fallback(stanza); end
+	elseif is_foreign and kind == "groupchat" and has_subject_alone then
+		stanza:tag("subject"):up(); -- a room's last word to who joins
+	elseif was_encrypted or (words and not content.is_retraction(stanza)) then
+		return sentence_for(stanza);
+	elseif strange and not acts then
+		return "strange";
+	end
+end
+
+local function is_servers_own(origin)
+	return origin.host ~= nil and hosts[origin.host] == origin;
+end
+
+-- XEP-0356: what is inside is judged when it is sent on.
+local function is_privileged(event)
+	return event.origin.type == "component" and jid_resource(event.stanza.attr.to) == nil
+		and event.stanza.attr.to == module.host
+		and event.stanza:get_child("privilege", "urn:xmpp:privilege:2") ~= nil;
+end
+
+-- An error sent to a room on another server would end the occupancy.
+local function is_answered(stanza)
+	return stanza.attr.type ~= "groupchat" or hosts[jid_host(stanza.attr.from)] ~= nil;
+end
+
+local function check(event)
+	local origin, stanza = event.origin, event.stanza;
+	if event.xmppgov_judged or is_servers_own(origin) or may_be_clear(stanza) or is_privileged(event) then
+		return nil;
+	end
+	event.xmppgov_judged = true; -- a local message comes by twice with one event
+	local sentence = judge(stanza, hosts[jid_host(stanza.attr.from)] == nil, origin.type == "c2s");
+	if not sentence then return nil; end
+	refused();
+	module:log("debug", "Refused a message: %s", sentence);
+	if origin.send and is_answered(stanza) then
+		origin.send(language.error_reply(origin, stanza, "modify", "policy-violation", sentences[sentence]));
+	end
+	return true;
+end
+
+for _, kind in ipairs { "bare", "full", "host" } do
+	module:hook("pre-message/" .. kind, check, 300);
+	module:hook("message/" .. kind, check, 60);
+end
+
+if organisation.is_guest(module.host) then
+	module:require "xmppgov_policy_guests"(refused);
+end

@@ -1,0 +1,226 @@
+-- What a message may carry: ciphertext (XEP-0384) and a short list of signs without words of their own.
+-- Everything on the list has a cleaner, which takes out what could carry text; what is not on the list
+-- goes. A stanza is changed in place, before anybody else has seen it.
+
+local st = require "util.stanza";
+
+local longest_attribute = 256; -- bytes: enough for an address or an id
+local longest_reaction = 40; -- bytes: enough for an emoji of several code points
+
+local fallback = "Message chiffré avec OMEMO : votre application ne l'a pas déchiffré. "
+	.. "/ Message encrypted with OMEMO: your app has not decrypted it.";
+
+local signs = { -- namespace -> cleaner, or element name -> cleaner
+	["http://jabber.org/protocol/chatstates"] = "empty";
+	["urn:xmpp:receipts"] = "empty";
+	["urn:xmpp:chat-markers:0"] = "empty";
+	["urn:xmpp:hints"] = "empty";
+	["urn:xmpp:sid:0"] = "empty";
+	["urn:xmpp:message-correct:0"] = "empty";
+	["urn:xmpp:reply:0"] = "empty";
+	["urn:xmpp:eme:0"] = "encryption";
+	["urn:xmpp:occupant-id:0"] = "empty";
+	["urn:xmpp:attention:0"] = "empty";
+	["urn:xmpp:carbons:2"] = { private = "empty" };
+	["urn:xmpp:delay"] = "empty";
+	["urn:xmpp:fallback:0"] = "wordless";
+	["urn:xmpp:feature-fallback:0"] = "wordless";
+	["urn:xmpp:fasten:0"] = { ["apply-to"] = "wordless" };
+	["urn:xmpp:message-retract:0"] = "empty";
+	["urn:xmpp:message-retract:1"] = "empty";
+	["urn:xmpp:message-moderate:0"] = "empty";
+	["urn:xmpp:message-moderate:1"] = "empty";
+	["urn:xmpp:reactions:0"] = { reactions = "reactions" };
+	["urn:xmpp:jingle-message:0"] = "wordless";
+	["urn:xmpp:jingle-message:1"] = "wordless";
+	["urn:xmpp:call-invites:0"] = "wordless";
+	["jabber:x:conference"] = { x = "invitation" };
+	["http://jabber.org/protocol/muc#user"] = { x = "wordless" };
+	["eu.siacs.conversations.axolotl"] = { encrypted = "legacy_ciphertext" };
+	["urn:xmpp:omemo:2"] = { encrypted = "ciphertext" };
+};
+
+-- What is said by being sent; the rest of the list only accompanies.
+local acts = {
+	["http://jabber.org/protocol/chatstates"] = { composing = true, paused = true, inactive = true, gone = true };
+	["urn:xmpp:receipts"] = { received = true };
+	["urn:xmpp:chat-markers:0"] = { received = true, displayed = true, acknowledged = true };
+	["urn:xmpp:message-retract:1"] = { retract = true };
+	["urn:xmpp:fasten:0"] = { ["apply-to"] = true };
+	["urn:xmpp:reactions:0"] = { reactions = true };
+	["urn:xmpp:jingle-message:0"] = true;
+	["urn:xmpp:jingle-message:1"] = true;
+	["urn:xmpp:call-invites:0"] = true;
+	["urn:xmpp:attention:0"] = true;
+	["jabber:x:conference"] = true;
+	["http://jabber.org/protocol/muc#user"] = true;
+};
+
+local words = { -- what is certainly somebody's text: namespace -> element names
+	["jabber:client"] = { body = true, subject = true };
+	["jabber:x:oob"] = { x = true };
+	["http://jabber.org/protocol/xhtml-im"] = { html = true };
+};
+
+local stanza_attributes = { to = true, from = true, id = true, type = true, xmlns = true, ["xml:lang"] = true };
+
+-- Cleaners return the element, or nil if it may not stay.
+
+local cleaners = {};
+
+local function without_text(element)
+	for i = #element, 1, -1 do
+		if type(element[i]) == "string" then table.remove(element, i); end
+	end
+end
+
+local function with_short_attributes(element)
+	for name, value in pairs(element.attr) do
+		if #value > longest_attribute then element.attr[name] = nil; end
+	end
+	return element;
+end
+
+function cleaners.empty(element)
+	element:maptags(function () return nil; end);
+	without_text(element);
+	return with_short_attributes(element);
+end
+
+function cleaners.wordless(element)
+	without_text(element);
+	element:maptags(cleaners.wordless);
+	return with_short_attributes(element);
+end
+
+-- The name of a method is a text of the sender's; the namespace says the same.
+function cleaners.encryption(element)
+	element.attr.name = nil;
+	return cleaners.empty(element);
+end
+
+function cleaners.invitation(element)
+	element.attr.reason = nil;
+	return cleaners.empty(element);
+end
+
+-- Emoji have no Latin letters; what has is not a reaction.
+function cleaners.reactions(element)
+	without_text(element);
+	element:maptags(function (reaction)
+		local text = reaction:get_text() or "";
+		if reaction.name ~= "reaction" or #text > longest_reaction or text:find("%a") then return nil; end
+		reaction:maptags(function () return nil; end);
+		return with_short_attributes(reaction);
+	end);
+	return with_short_attributes(element);
+end
+
+local function is_base64(element)
+	local text = element:get_text() or "";
+	return #element.tags == 0 and text:find("^[%w+/=\r\n]*$") ~= nil;
+end
+
+-- Keeps the children that `keep` names, with base64 in them and nothing else.
+local function keep_base64(element, keep)
+	without_text(element);
+	element:maptags(function (child)
+		return keep[child.name] and is_base64(child) and with_short_attributes(child) or nil;
+	end);
+	return with_short_attributes(element);
+end
+
+local function with_header(element, clean_header)
+	without_text(element);
+	element:maptags(function (child)
+		if child.name == "header" then return clean_header(child); end
+		return child.name == "payload" and is_base64(child) and child or nil;
+	end);
+	return element:get_child("header") and with_short_attributes(element);
+end
+
+function cleaners.legacy_ciphertext(element)
+	return with_header(element, function (header)
+		keep_base64(header, { key = true, iv = true });
+		return header:get_child("key") and header;
+	end);
+end
+
+function cleaners.ciphertext(element)
+	return with_header(element, function (header)
+		without_text(header);
+		header:maptags(function (keys)
+			if keys.name ~= "keys" then return nil; end
+			keep_base64(keys, { key = true });
+			return keys:get_child("key") and keys;
+		end);
+		return header:get_child("keys") and with_short_attributes(header);
+	end);
+end
+
+-- Reading a message
+
+local function entry_of(list, element)
+	local entry = list[element.attr.xmlns or "jabber:client"];
+	if type(entry) == "table" then entry = entry[element.name]; end
+	return entry;
+end
+
+local function is_thread_id(element)
+	local text = element:get_text() or "";
+	return #element.tags == 0 and #text <= 64 and text:find("^[%w%-_.:]+$") ~= nil;
+end
+
+local function is_encrypted(stanza)
+	return stanza:get_child("encrypted", "eu.siacs.conversations.axolotl") ~= nil
+		or stanza:get_child("encrypted", "urn:xmpp:omemo:2") ~= nil;
+end
+
+local function is_retraction(stanza)
+	local fastened = stanza:get_child("apply-to", "urn:xmpp:fasten:0");
+	return stanza:get_child("retract", "urn:xmpp:message-retract:1") ~= nil
+		or (fastened and fastened:get_child("retract", "urn:xmpp:message-retract:0")) ~= nil;
+end
+
+-- Takes out of a message all that is not on the list; `extra` (optional) may keep more elements.
+-- Returns what went: words (somebody's text) and strange (not known); and whether an act stayed.
+local function clean(stanza, extra)
+	local words_gone, strange_gone, acts_kept = false, false, false;
+	for name in pairs(stanza.attr) do
+		if not stanza_attributes[name] then stanza.attr[name] = nil; end
+	end
+	for _, part in ipairs(stanza) do
+		if type(part) == "string" and part:find("%S") then words_gone = true; end
+	end
+	without_text(stanza);
+	stanza:maptags(function (child)
+		if entry_of(words, child) then
+			words_gone = words_gone or #child > 0;
+			return nil;
+		end
+		local entry = entry_of(signs, child);
+		local cleaned = entry and cleaners[entry](child) or (extra and extra(child));
+		if not cleaned and child.name == "thread" and not child.attr.xmlns and is_thread_id(child) then
+			cleaned = child;
+		end
+		if cleaned then
+			acts_kept = acts_kept or entry_of(acts, child) ~= nil;
+		else
+			strange_gone = true;
+		end
+		return cleaned or nil;
+	end);
+	return words_gone, strange_gone, acts_kept;
+end
+
+local function add_fallback(stanza)
+	stanza:add_direct_child(st.stanza("body"):text(fallback));
+end
+
+return {
+	clean = clean;
+	cleaners = cleaners;
+	add_fallback = add_fallback;
+	is_encrypted = is_encrypted;
+	is_retraction = is_retraction;
+};
