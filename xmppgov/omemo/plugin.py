@@ -14,7 +14,9 @@ A block that is left without a commit, or whose commit fails, has changed nothin
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -153,7 +155,7 @@ class Omemo(XEP_0384):
         return self.xmpp.boundjid.bare
 
     async def _own_keys(self, listed: DeviceList) -> tuple[SessionManager, Any, int]:
-        self._around.lists[self.own] = listed
+        self._around.lists[self.own] = {} if self.sole_device else listed
         manager = self._manager or await self._make_manager()
         if await self._backend.signed_pre_key_age() > ROTATION:
             await self._backend.rotate_signed_pre_key()
@@ -181,14 +183,25 @@ class Omemo(XEP_0384):
         Returns the addresses whose device list could not be fetched, with the reason. Whether
         somebody has usable keys shows when `encrypt` succeeds.
         """
+        async with self._lock:
+            await self.store.recover()
         wanted = set(jids) if self.sole_device else {*jids, self.own}
         lists, failed = await self._fetch_lists(jid for jid in wanted if not self._is_fresh(jid))
         await self._update_lists(lists)
         await self._fetch_bundles([d for jid in wanted for d in self.store.sessionless(jid)])
         return failed
 
+    async def prepare_reading(self, jid: str, encrypted: ET.Element) -> None:
+        """Fetch what decryption of `<encrypted/>` from `jid` needs, as far as it is not here."""
+        header = encrypted.find(f"{{{NAMESPACE}}}header")
+        device = "" if header is None else header.get("sid", "")
+        if device.isdecimal() and not self.store.knows(jid, int(device)):
+            self._fresh.pop(jid, None)
+            await self.prepare([jid])
+
     def _is_fresh(self, jid: str) -> bool:
-        return time.monotonic() - self._fresh.get(jid, -FRESH) < FRESH
+        age = time.monotonic() - self._fresh.get(jid, -math.inf)
+        return age < FRESH and bool(self.store.devices(jid))
 
     async def _fetch_lists(
         self, jids: Iterable[str]

@@ -1,0 +1,90 @@
+"""What people can ask a bot: a word, its synonyms, a sentence of help, and a function."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+
+from xmppgov.i18n import Text, Texts
+
+texts = Texts("xmppgov")
+SIMILAR = 70  # of 100, for "did you mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message that is a command: `argument` is everything after the command's word."""
+
+    sender: str  # bare address
+    argument: str
+    language: str | None  # RFC 5646 tag
+
+
+Handler = Callable[[Question], Awaitable[Text | str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A word with what it does."""
+
+    word: str
+    aliases: tuple[str, ...]
+    help: Text
+    answer: Handler
+
+
+def fold(word: str) -> str:
+    """Return a word without case, accents and what people put before commands."""
+    plain = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c)).strip("/!:,.?;«» ")
+
+
+class Commands:
+    """The commands of one bot."""
+
+    def __init__(self, introduction: Text) -> None:
+        self._introduction = introduction
+        self._commands: list[Command] = []
+        self._by_word: dict[str, Command] = {}
+
+    def add(self, command: Command) -> None:
+        """Add a command; its word and aliases must be new."""
+        for word in map(fold, (command.word, *command.aliases)):
+            if word in self._by_word:
+                raise ValueError(f"the command {word!r} is there already")
+            self._by_word[word] = command
+        self._commands.append(command)
+
+    def __bool__(self) -> bool:
+        return bool(self._commands)
+
+    async def answer(self, sender: str, text: str, language: str | None) -> Text | str:
+        """Do what a message asks; explain what can be asked where it asks nothing known."""
+        word, _, argument = text.strip().partition(" ")
+        command = self._by_word.get(fold(word))
+        if command is None:
+            return self._explain(fold(word), language)
+        return await command.answer(Question(sender, argument.strip(), language))
+
+    def _explain(self, word: str, language: str | None) -> str:
+        lines = [self._introduction.in_language(language), *self._lines(language)]
+        match = process.extractOne(word, list(self._by_word), scorer=fuzz.ratio)
+        if word and word not in _HELP and match and match[1] >= SIMILAR:
+            asked = texts("Did you mean “{word}”?", word=self._name(match[0]))
+            lines.insert(0, asked.in_language(language))
+        return "\n".join(lines)
+
+    def _name(self, folded: str) -> str:
+        command = self._by_word[folded]
+        names = (command.word, *command.aliases)
+        return next(name for name in names if fold(name) == folded)
+
+    def _lines(self, language: str | None) -> Iterable[str]:
+        for command in self._commands:
+            yield f"• {command.help.in_language(language)}"
+
+
+_HELP = frozenset({"aide", "help", "bonjour", "hello", "salut"})

@@ -1,0 +1,190 @@
+"""What comes in: each decrypted message takes effect once, in the commit of its ratchet step.
+
+After a login, what the server's archive got since the last processed message is read first, so that
+nothing is lost with a connection or a crash; then what came meanwhile, which may be the same again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Awaitable, Callable, Collection
+
+import structlog
+
+from xmppgov.bot import stanza
+from xmppgov.bot.account import BotAccount
+from xmppgov.bot.archive import ArchiveGone, OwnArchive, beginning
+from xmppgov.bot.model import Incoming
+from xmppgov.bot.outbox import Outbox
+from xmppgov.bot.store import InboxStore
+from xmppgov.errors import StorageError
+from xmppgov.i18n import Text, Texts
+from xmppgov.omemo.errors import Undecryptable
+from xmppgov.omemo.plugin import Omemo
+from xmppgov.storage.database import Database
+
+log = structlog.get_logger()
+texts = Texts("xmppgov")
+
+OnMessage = Callable[[Database, Incoming], Awaitable[Text | str | None]]
+"""Called with the transaction of a message's ratchet step, before commands.
+
+What it writes is committed together with the ratchet step, once for each message. A text that it
+returns is the answer; None leaves the message to the commands.
+"""
+
+MEMORY = 45 * 24 * 3600.0  # seconds; longer than servers keep messages
+_DISK = (sqlite3.Error, StorageError, OSError)
+
+
+class Inbox:
+    """Reads messages one after the other."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        omemo: Omemo,
+        account: BotAccount,
+        archive: OwnArchive,
+        outbox: Outbox,
+        domains: Collection[str],
+        on_message: OnMessage | None,
+        on_question: Callable[[Incoming], None],
+    ) -> None:
+        self._database = database
+        self._store = InboxStore(database)
+        self._omemo = omemo
+        self._account = account
+        self._archive = archive
+        self._outbox = outbox
+        self._domains = frozenset(domains)
+        self._on_message = on_message
+        self._on_question = on_question
+        self._live: asyncio.Queue[ET.Element] = asyncio.Queue()
+        self._caught_up = asyncio.Event()
+
+    def take(self, message: ET.Element) -> None:
+        """Accept a message from the stream."""
+        if not self._archive.take(message):
+            self._live.put_nowait(message)
+
+    def close(self) -> None:
+        """Wait with new messages until `catch_up` has read the old ones."""
+        self._caught_up.clear()
+
+    async def catch_up(self) -> None:
+        """Process what the archive got since the last processed message."""
+        mark = await self._store.cursor(self._account.bare)
+        try:
+            if mark is not None:
+                async for archived in self._archive.after(mark):
+                    await self._process(archived.message, archived.stanza_id)
+                    mark = archived.stanza_id
+        except ArchiveGone:
+            log.warning("the archive cannot be asked; messages may have been missed")
+        async with self._database.transaction() as tx:
+            await self._store.set_cursor(tx, self._account.bare, mark or beginning(time.time()))
+        self._caught_up.set()
+
+    async def run(self) -> None:
+        """Process what comes, until cancelled."""
+        while True:
+            message = await self._live.get()
+            await self._caught_up.wait()
+            given = stanza.stanza_id(message, self._account.bare)
+            try:
+                await self._process(message, given)
+            except Exception as error:
+                # Not processed: the archive shows it again after the next login.
+                reference = secrets.token_hex(4)
+                log.error("a message was not processed", reference=reference, exc_info=error)
+
+    async def _process(self, message: ET.Element, given: str | None) -> None:
+        sender = (message.get("from") or "").partition("/")[0].lower()
+        if sender == self._account.bare or message.get("type") == "groupchat":
+            return
+        if message.get("type") == "error":
+            condition = stanza.error_condition(message)
+            self._outbox.returned(message.get("id") or "", sender, condition)
+        elif received := stanza.received_id(message):
+            self._outbox.delivered(received, sender)
+        elif sender.partition("@")[2] in self._domains:
+            await self._read(message, sender, given)
+
+    async def _read(self, message: ET.Element, sender: str, given: str | None) -> None:
+        encrypted = stanza.encrypted_part(message)
+        if encrypted is None:
+            return
+        key = given or f"{sender} {message.get('id')}"
+        if await self._store.was_seen(key):
+            return
+        await self._omemo.prepare_reading(sender, encrypted)
+        question, answer = await self._decrypt(message, encrypted, sender, key, given)
+        self._outbox.send_now(answer)
+        if question is not None:
+            self._acknowledge(message)
+            if not answer:
+                self._on_question(question)
+
+    async def _decrypt(
+        self,
+        message: ET.Element,
+        encrypted: ET.Element,
+        sender: str,
+        key: str,
+        given: str | None,
+        *,
+        quietly: bool = False,
+    ) -> tuple[Incoming | None, dict[str, str]]:
+        """Commit a message's ratchet step with its effect; return it, and an answer to send."""
+        incoming: Incoming | None = None
+        answer: dict[str, str] = {}
+        try:
+            async with self._omemo.exclusive() as unit:
+                try:
+                    text = await unit.decrypt(sender, encrypted)
+                except Undecryptable as error:
+                    log.info("a message cannot be decrypted", jid=sender, reason=error.reason)
+                    text = None
+                async with unit.commit() as tx:
+                    now = time.time()
+                    await self._store.see(tx, key, now)
+                    await self._store.forget(tx, now - MEMORY)
+                    if given is not None:
+                        await self._store.set_cursor(tx, self._account.bare, given)
+                    if text is not None:
+                        incoming = Incoming(sender, text, message.get(stanza.LANG), key)
+                    if incoming is not None and self._on_message is not None and not quietly:
+                        said = await self._effect(tx, incoming)
+                        if said is not None:
+                            answer = await self._outbox.reply_within(unit, tx, sender, said, key)
+            return incoming, answer
+        except _EffectFailed:
+            # The owner's fault must not keep the ratchet from going on: once more, without it.
+            return await self._decrypt(message, encrypted, sender, key, given, quietly=True)
+
+    async def _effect(self, tx: Database, incoming: Incoming) -> str | None:
+        assert self._on_message is not None
+        try:
+            said = await self._on_message(tx, incoming)
+        except _DISK:
+            raise
+        except Exception as error:
+            reference = secrets.token_hex(4)
+            log.error("the effect of a message failed", reference=reference, exc_info=error)
+            raise _EffectFailed from error
+        return said.in_language(incoming.language) if isinstance(said, Text) else said
+
+    def _acknowledge(self, message: ET.Element) -> None:
+        if stanza.wants_receipt(message) and self._account.online.is_set():
+            to, message_id = message.get("from") or "", message.get("id") or ""
+            self._account.deliver(stanza.receipt(to, message_id))
+
+
+class _EffectFailed(Exception):
+    """What a message should have done could not be done, and is rolled back."""
