@@ -1,1 +1,1 @@
-"""What the README's figures come from: each benchmark measures against a limit or a peer in one run."""
+"""What the README's figures come from: each measures against a limit or a peer in one run."""

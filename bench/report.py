@@ -32,14 +32,19 @@ def machine() -> str:
         ),
         platform.processor(),
     )
-    return f"{os.cpu_count()} cores ({cpu}), Linux {platform.release()}, Python {platform.python_version()}"
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores ({cpu}), {system}"
 
 
 def show(title: str, rows: list[Row]) -> None:
     """Print `rows` as a table."""
     table = Table(title=title, title_justify="left")
     for name, justify in (
-        ("measured", "left"), ("figure", "right"), ("against", "right"), ("ratio", "right"), ("aim", "right"),
+        ("measured", "left"),
+        ("figure", "right"),
+        ("against", "right"),
+        ("ratio", "right"),
+        ("aim", "right"),
     ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for row in rows:

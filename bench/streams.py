@@ -59,7 +59,8 @@ async def log_in(server: Prosody, user: str, password: str = "secret") -> RawCli
     credentials = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
     writer.write(
         header
-        + f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{credentials}</auth>".encode()
+        + b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
+        + f"{credentials}</auth>".encode()
     )
     await reader.readuntil(b"<success")
     await reader.readuntil(b">")
