@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -78,6 +79,18 @@ class Sink:
     def find(self, **wanted: str) -> list[dict[str, str]]:
         """Return the records with these attributes."""
         return [r for r in self.all() if all(r.get(k) == v for k, v in wanted.items())]
+
+    def doubled_batches(self) -> list[str]:
+        """Return the batches that brought a number which an earlier one had brought."""
+        last, doubled = 0, []
+        for batch in self.batches:
+            numbers = {
+                k: int(v) for k, v in re.findall(r'\b(first|last)="(\d+)"', batch.split(">")[0])
+            }
+            if numbers["first"] <= last:
+                doubled.append(batch)
+            last = max(last, numbers["last"])
+        return doubled
 
     async def wait(self, condition: Callable[[], object], timeout: float = 15) -> None:
         """Wait until `condition()` holds."""
