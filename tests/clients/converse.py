@@ -1,0 +1,111 @@
+"""Converse.js in headless Chromium: the demo's web client, driven as by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PATIENCE = 40_000  # milliseconds
+
+
+@contextmanager
+def chromium(executable: str) -> Iterator[Browser]:
+    """A headless browser; each client gets a profile of its own in it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Converse:
+    """One page with one account; pictures of failures go to `folder`."""
+
+    def __init__(self, browser: Browser, url: str, folder: Path) -> None:
+        self._folder = folder
+        self.page: Page = browser.new_page(viewport={"width": 1200, "height": 800})
+        self.page.set_default_timeout(PATIENCE)
+        self.foreign: list[str] = []
+        self.console: list[str] = []
+        self.page.on("request", lambda r: self._note_request(r.url, url))
+        self.page.on("console", lambda m: self.console.append(f"{m.type}: {m.text[:300]}"))
+        self.page.goto(url)
+
+    def _note_request(self, address: str, own: str) -> None:
+        if not address.startswith((own, own.replace("http", "ws", 1), "data:", "blob:")):
+            self.foreign.append(address)
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Take a picture of the page where the block fails, and say where it is."""
+        try:
+            yield
+        except (AssertionError, Error) as error:
+            picture = self._folder / "converse.png"
+            self.page.screenshot(path=picture)
+            console = "\n".join(self.console[-15:])
+            raise AssertionError(f"{error}\npicture: {picture}\nconsole:\n{console}") from error
+
+    def log_in(self, jid: str, password: str) -> None:
+        """Log in by the form."""
+        with self.looking():
+            self.page.fill("input[name=jid]", jid)
+            self.page.fill("input[name=password]", password)
+            self.page.press("input[name=password]", "Enter")
+            expect(self.page.locator("converse-user-profile")).to_be_visible(timeout=PATIENCE)
+
+    def open_room(self, room: str) -> None:
+        """Click the room in the list, where it appears by itself."""
+        with self.looking():
+            self.page.click(f'.open-room[data-room-jid="{room}"]')
+            expect(self._chat.locator("textarea")).to_be_visible(timeout=PATIENCE)
+
+    def open_contact(self, jid: str) -> None:
+        """Click the contact in the list."""
+        with self.looking():
+            self.page.click(f'.open-chat[data-jid="{jid}"]')
+            expect(self._chat.locator("textarea")).to_be_visible(timeout=PATIENCE)
+
+    @property
+    def _chat(self) -> Locator:
+        """The conversation that is shown."""
+        return self.page.locator("converse-chats .chatbox:not(.hidden):not(#controlbox)").last
+
+    def wait_for_padlock(self) -> None:
+        """Wait until the conversation's padlock is closed."""
+        with self.looking():
+            lock = self._chat.locator(".toggle-omemo .fa-lock")
+            expect(lock).to_be_visible(timeout=PATIENCE)
+
+    def open_padlock(self) -> None:
+        """Turn encryption off for this conversation."""
+        with self.looking():
+            self._chat.locator(".toggle-omemo").click()
+            expect(self._chat.locator(".toggle-omemo .fa-unlock")).to_be_visible(timeout=PATIENCE)
+
+    def close_padlock(self) -> None:
+        """Turn encryption on again."""
+        with self.looking():
+            self._chat.locator(".toggle-omemo").click()
+        self.wait_for_padlock()
+
+    def write(self, text: str) -> None:
+        """Type a message and Enter."""
+        with self.looking():
+            self._chat.locator("textarea.chat-textarea").fill(text)
+            self._chat.locator("textarea.chat-textarea").press("Enter")
+
+    def wait_for_message(self, text: str) -> None:
+        """Wait until the conversation shows `text`."""
+        with self.looking():
+            expect(self._chat.get_by_text(text).first).to_be_visible(timeout=PATIENCE)
+
+    def close(self) -> None:
+        """Close the page and its profile."""
+        self.page.context.close()
