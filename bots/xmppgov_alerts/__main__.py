@@ -12,17 +12,15 @@ from xmppgov.bot.bot import Bot
 from xmppgov.bot.store import MIGRATIONS as BOT_MIGRATIONS
 from xmppgov.config import load
 from xmppgov.directory.client import DirectoryClient
-from xmppgov.i18n import Texts
 from xmppgov.logs import configure_logging
 from xmppgov.process import run
 from xmppgov.storage.database import Database
+from xmppgov_alerts import wording
 from xmppgov_alerts.config import AlertsSettings, read_cipher, read_senders, zone
 from xmppgov_alerts.expiry import Expiry
 from xmppgov_alerts.service import Alerts
 from xmppgov_alerts.store import MIGRATIONS, AlertStore
 from xmppgov_alerts.webhook import Webhook
-
-texts = Texts("xmppgov_alerts")
 
 
 def _now() -> datetime:
@@ -40,14 +38,15 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
         bot = Bot(
             config.xmpp,
             database=database,
-            name=texts("Alerts"),
+            introduction=wording.usage(),
+            domains=config.bot.domains,
             render=lambda reference, recipient: alerts.render(reference, recipient),
             on_message=lambda tx, incoming: alerts.answer(tx, incoming),
         )
         alerts = Alerts(
             store=AlertStore(database),
             outbox=bot.outbox,
-            audience=DirectoryClient(bot.stream, config.bot.directory).audience,
+            audience=DirectoryClient(bot.account, config.bot.directory).audience,
             cipher=cipher,
             senders=senders,
             zone=zone(config.alerts),

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hmac
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from xmppgov.bot.limits import Limit
 from xmppgov.bot.model import Delivery, Incoming
 from xmppgov.bot.outbox import Outbox
 from xmppgov.directory.model import Member
@@ -76,6 +78,7 @@ class Alerts:
         self._cipher, self._senders, self._zone = cipher, senders, zone
         self._default_life, self._now, self._random = default_life, now, random
         self._log_is_clean = False
+        self._chatter = Limit(burst=5, rate=1 / 60)
 
     async def check_key(self) -> None:
         """Try the key of texts on what is stored.
@@ -149,23 +152,28 @@ class Alerts:
         label = sender.label if sender else alert.key_name
         return wording.alert_text(alert, self._cipher.open(sealed, alert.id), label, self._zone)
 
-    async def answer(self, tx: Database, incoming: Incoming) -> Text:
+    async def answer(self, tx: Database, incoming: Incoming) -> Text | None:
         """Count an answer inside the transaction of its ratchet step; return what to say.
 
         One acknowledgement confirms one alert, the newest that was handed to the person and is not
-        confirmed: nobody confirms what arrived while they were typing without being told.
+        confirmed: nobody confirms without being told what arrived while they were typing.
         """
         if not acknowledges(incoming.text):
-            return wording.usage()
+            return self._said(incoming, wording.usage())
         confirmed = await self._store.answers(tx, incoming.sender)
         handed = [r for r in await self._outbox.references(tx, incoming.sender) if r in confirmed]
         waiting = [reference for reference in handed if not confirmed[reference]]
         alert = await self._store.alert(waiting[0]) if waiting else None
         if alert is None:
-            return wording.already_noted() if handed else wording.nothing_waits()
+            known = wording.already_noted() if handed else wording.nothing_waits()
+            return self._said(incoming, known)
         await self._store.confirm(tx, alert.id, incoming.sender, self._now())
         await self._outbox.answered(tx, reference=alert.id, recipient=incoming.sender)
         return wording.noted(alert, len(waiting) - 1, self._zone)
+
+    def _said(self, incoming: Incoming, text: Text) -> Text | None:
+        """Return `text`, unless it was said often: somebody's automatic answer would never end."""
+        return text if self._chatter.allow(incoming.sender, time.monotonic()) else None
 
     async def report(self, sender: Sender, reference: str) -> Report:
         """Return where an alert stands for each of its recipients.

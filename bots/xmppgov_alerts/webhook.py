@@ -17,6 +17,7 @@ from types import TracebackType
 import structlog
 from aiohttp import web
 
+from xmppgov.bot.limits import Limit
 from xmppgov.errors import (
     ConfigurationError,
     LocalFault,
@@ -35,7 +36,6 @@ from xmppgov_alerts.errors import (
     Unauthorized,
     UnsupportedType,
 )
-from xmppgov_alerts.pace import Pace
 from xmppgov_alerts.problem import problem
 from xmppgov_alerts.service import Alerts
 from xmppgov_alerts.signature import ID, verify
@@ -60,8 +60,8 @@ class Webhook:
     ) -> None:
         self._section, self._alerts, self._senders, self._now = section, alerts, senders, now
         self._keys = tuple(sender.key for sender in senders.values())
-        self._writes = {s.name: Pace(s.per_minute) for s in senders.values()}
-        self._reads = {s.name: Pace(s.per_minute * READS_PER_WRITE) for s in senders.values()}
+        self._writes = {s.name: _limit(s.per_minute) for s in senders.values()}
+        self._reads = {s.name: _limit(s.per_minute * READS_PER_WRITE) for s in senders.values()}
         app = web.Application(middlewares=[_explain], client_max_size=section.max_body_bytes)
         app.router.add_post("/v1/alerts", self._post)
         app.router.add_get("/v1/alerts/{id}", self._get, allow_head=False)
@@ -99,7 +99,7 @@ class Webhook:
     async def _post(self, request: web.Request) -> web.Response:
         body = await _body(request)
         sender = self._sender(request, body)
-        _within(self._writes[sender.name])
+        _within(self._writes, sender)
         if request.content_type != "application/json" or "Content-Encoding" in request.headers:
             raise UnsupportedType(texts("The body must be application/json, uncompressed."))
         alert_id = await self._alerts.accept(sender, request.headers[ID], body)
@@ -107,7 +107,7 @@ class Webhook:
 
     async def _get(self, request: web.Request) -> web.Response:
         sender = self._sender(request, await _body(request))
-        _within(self._reads[sender.name])
+        _within(self._reads, sender)
         report = await self._alerts.report(sender, request.match_info["id"])
         return _json(report.as_json(), 200)
 
@@ -123,8 +123,12 @@ class Webhook:
         return self._senders[key.name]
 
 
-def _within(pace: Pace) -> None:
-    if not pace.allows():
+def _limit(per_minute: int) -> Limit:
+    return Limit(burst=per_minute, rate=per_minute / 60)
+
+
+def _within(limits: Mapping[str, Limit], sender: Sender) -> None:
+    if not limits[sender.name].allow(sender.name, time.monotonic()):
         raise TooMany(texts("Too many requests with this key; ask again a little later."))
 
 
