@@ -25,9 +25,9 @@ local POLL_INTERVAL, RECOVER_INTERVAL = 0.002, 1; -- seconds
 
 local function misconfigured()
 	if not have_luv then return "the Lua library luv is not installed (apt install lua-luv)"; end
-	if not spool then return "xmppgov_capture_spool, the spool's folder, is not set"; end
-	if not server then return "xmppgov_capture_server, the host that sends batches, is not set"; end
-	if not archive then return "xmppgov_capture_archive, the archive's address, is not set"; end
+	if (spool or "") == "" then return "xmppgov_capture_spool, the spool's folder, is not set"; end
+	if (server or "") == "" then return "xmppgov_capture_server, the host that sends batches, is not set"; end
+	if (archive or "") == "" then return "xmppgov_capture_archive, the archive's address, is not set"; end
 	if fail ~= "closed" and fail ~= "open" then return "xmppgov_capture_fail is neither closed nor open"; end
 end
 

@@ -55,6 +55,8 @@ class Sink:
             else:
                 known[int(child.get("seq", ""))] = dict(child.attrib)
         self.last[epoch] = max(last, self.last.get(epoch, 0))
+        while self.last[epoch] + 1 in known:
+            self.last[epoch] += 1
         return self._element("committed", epoch=str(epoch), last=str(last))
 
     async def status(self, request: Request) -> ET.Element:

@@ -19,7 +19,7 @@ local function new(options)
 	return setmetatable({
 		journal = options.journal, reader = reader.new(options.journal),
 		server = options.server, archive = options.archive, api = options.api, log = options.log,
-		delay = FIRST_DELAY, generation = 0, acknowledged = 0, refused = {}, renumbered = {},
+		delay = FIRST_DELAY, generation = 0, acknowledged = 0, refused = {}, passed = {},
 		batches = 0, conflicts = 0,
 	}, drain_mt);
 end
@@ -58,12 +58,12 @@ end
 
 -- Goes past a number that the archive holds with other content: its record gets a new number, once.
 function drain:_pass(entry)
-	self.refused[entry.seq] = nil;
+	self.refused[entry.seq], self.passed[entry.seq] = nil, true;
 	self.acknowledged = math.max(self.acknowledged, entry.last);
 	if entry.reason then return; end
 	local seq = self.journal:append(entry.fields);
 	if seq then
-		self.renumbered[seq] = true;
+		self.passed[seq] = true;
 		self.on_append();
 	end
 end
@@ -229,7 +229,7 @@ function drain:_conflict(known, entries)
 	self.log("error", "ALARM: the archive has other content for number %d of epoch %d", known, self.journal.epoch);
 	for i = 1, #entries do
 		local entry = entries[i];
-		if entry.seq <= known and known <= entry.last and not self.renumbered[entry.seq] then
+		if entry.seq <= known and known <= entry.last and not self.passed[entry.seq] then
 			self.refused[entry.seq] = true;
 			return self:_seek(entries[1].seq - 1);
 		end

@@ -11,10 +11,12 @@ local function uncaptured(name)
 	return missing;
 end
 
--- Stops the server from the main loop; while it starts, it cannot be stopped.
+-- Stops the server with status 1, from its main thread: while it starts, it cannot be stopped.
 local function stop_server(reason)
 	module:log("error", "%s", reason);
-	module:add_timer(0, function () prosody.shutdown(reason, 1); end);
+	module:add_timer(0, function ()
+		prosody.main_thread:run(function () prosody.shutdown(reason, 1); end);
+	end);
 end
 
 -- Stops the server unless every host has the module.
