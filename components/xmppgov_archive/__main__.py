@@ -1,0 +1,101 @@
+"""Wires the archive from its configuration and runs it."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from xmppgov.archive.stanza import NS
+from xmppgov.config import load
+from xmppgov.logs import configure_logging
+from xmppgov.process import run
+from xmppgov.xmpp.component import Component
+from xmppgov_archive.component import ArchiveComponent, unit_from_directory
+from xmppgov_archive.config import ArchiveSection, Config
+from xmppgov_archive.folder import LogFolder
+from xmppgov_archive.integrator import Integrator
+from xmppgov_archive.keys import KeyRing, load_signing_key
+from xmppgov_archive.policy import Labels
+from xmppgov_archive.pseudonyms import Pseudonyms
+from xmppgov_archive.service import Archive
+from xmppgov_archive.store import LockStore, RecordStore
+from xmppgov_archive.units import Ask, Units
+
+
+@asynccontextmanager
+async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
+    """Open the stores, integrate what a crash left, connect; close all of it at the end."""
+    section = config.archive
+    stream = Component(
+        config.xmpp, name="Archive", identity=("component", "archive"), features=[NS]
+    )
+    ask = unit_from_directory(stream, section.directory) if section.directory else _nobody
+    async with opened(section, ask) as archive:
+        component = ArchiveComponent(stream=stream, archive=archive, servers=section.servers)
+        stream.start()
+        try:
+            yield component
+        finally:
+            await stream.stop()
+
+
+@asynccontextmanager
+async def opened(section: ArchiveSection, ask: Ask) -> AsyncIterator[Archive]:
+    """The archive without its stream; `ask` finds a person's unit."""
+    key = load_signing_key(
+        section.signing_key_file, section.verifier_file, section.origin, secrets.token_bytes
+    )
+    store = await RecordStore.open(section.database)
+    try:
+        # The integrator must not see what a transaction has not committed yet.
+        committed = await RecordStore.open_read_only(section.database)
+        lock = await LockStore.open(section.lock_database, section.origin)
+        try:
+            integrator = Integrator(
+                store=committed,
+                lock=lock,
+                folder=LogFolder(section.tiles_dir),
+                key=key,
+                origin=section.origin,
+                interval=section.checkpoint_interval,
+            )
+            async with _archive(section, store, integrator, ask) as archive:
+                yield archive
+        finally:
+            await lock.close()
+            await committed.close()
+    finally:
+        await store.close()
+
+
+def _archive(
+    section: ArchiveSection, store: RecordStore, integrator: Integrator, ask: Ask
+) -> Archive:
+    return Archive(
+        store=store,
+        integrator=integrator,
+        names=Pseudonyms(KeyRing(section.keys_dir, secrets.token_bytes)),
+        units=Units(ask, section.servers, time.monotonic),
+        labels=Labels(section.retention_class, section.basis),
+        clock=lambda: time.time_ns() // 1_000_000,
+        random=secrets.token_bytes,
+    )
+
+
+async def _nobody(_address: str) -> str | None:
+    return None
+
+
+def main(config_path: Path) -> None:
+    """Run the archive until SIGINT or SIGTERM."""
+    config = load(Config, config_path)
+    configure_logging(config.log)
+    run(build(config))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,152 @@
+"""`xmppgov archive …`: status, verification, proofs, questions; read beside the running archive."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from xmppgov.archive.report import Report
+from xmppgov.config import load
+from xmppgov.errors import CheckFailed, ConfigurationError, NotFound
+from xmppgov.i18n import Texts
+from xmppgov_archive import tables
+from xmppgov_archive.config import Config
+from xmppgov_archive.inspection import Inspection, inspected
+from xmppgov_archive.store import Criteria
+
+texts = Texts("xmppgov_archive")
+ResultT = TypeVar("ResultT")
+app = typer.Typer(help="Inspect and verify the archive.", no_args_is_help=True)
+ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command()
+def status(config: ConfigOption, as_json: JsonOption = False) -> None:
+    """Show counts, the newest checkpoint, each server's last number, holes and alarms."""
+    section = load(Config, config).archive
+    state = _run(config, lambda archive: archive.status())
+    document = tables.status_document(state, section)
+    _print(document, as_json, lambda console: tables.show_status(console, state, section))
+
+
+@app.command()
+def verify(
+    config: ConfigOption,
+    as_json: JsonOption = False,
+    since: Annotated[
+        Path | None, typer.Option(help="A checkpoint kept elsewhere that the log must extend.")
+    ] = None,
+) -> None:
+    """Derive the root again and compare records, tiles, signatures and counters; 1 if wrong."""
+    earlier = _read(since) if since else None
+    with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        task = progress.add_task(str(texts("Verifying")), total=None)
+
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        report = _run(config, lambda archive: archive.verify(advance, earlier))
+    document = tables.report_document(report)
+    _print(document, as_json, lambda console: tables.show_report(console, report))
+    if report.total:
+        raise CheckFailed(_summary(report))
+
+
+@app.command()
+def prove(
+    config: ConfigOption,
+    index: Annotated[int | None, typer.Argument(help="The entry's index in the log.")] = None,
+    id: Annotated[str | None, typer.Option(help="The record's id (UUID), not the index.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the .tlog-proof to this file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that an entry is in the log, in a file that anyone verifies offline (tlog-proof)."""
+    if (index is None) == (id is None):
+        raise ConfigurationError(texts("Name an entry by its index or by --id, not both."))
+
+    async def proof(archive: Inspection) -> Any:
+        return archive.prove(await archive.index_of(id) if id else index or 0)
+
+    found = _run(config, proof)
+    if out is not None:
+        out.write_bytes(found.file)
+    document = {
+        "index": found.index,
+        "leaf": base64.b64encode(found.leaf).decode(),
+        "size": found.checkpoint.size,
+        "proof": found.file.decode(),
+    }
+    if as_json or out is None:
+        _print(document, as_json, lambda _: typer.echo(found.file.decode(), nl=False))
+    else:
+        Console(stderr=True).print(str(texts("{path}: written and verified.", path=out)))
+
+
+@app.command()
+def query(
+    config: ConfigOption,
+    day: Annotated[str | None, typer.Option(help="A day, YYYY-MM-DD (UTC).")] = None,
+    room: Annotated[str | None, typer.Option(help="A room's address.")] = None,
+    person: Annotated[str | None, typer.Option(help="A person's address.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List records of a day, a room or a person, oldest first, with addresses resolved."""
+    if day is None and room is None and person is None:
+        raise ConfigurationError(texts("Name a day, a room or a person."))
+    start = _day(day) if day else None
+    criteria = Criteria(start, start + 86_400_000 if start is not None else None, person, room)
+    rows = _run(config, lambda archive: archive.find(criteria, limit + 1))
+    more, rows = len(rows) > limit, rows[:limit]
+    document = {"records": [row.document() for row in rows], "more": more}
+    _print(document, as_json, lambda console: tables.show_rows(console, rows, more))
+
+
+def _run(config: Path, action: Callable[[Inspection], Awaitable[ResultT]]) -> ResultT:
+    section = load(Config, config).archive
+
+    async def inspect() -> ResultT:
+        async with inspected(section) as archive:
+            return await action(archive)
+
+    return asyncio.run(inspect())
+
+
+def _print(document: Any, as_json: bool, show: Callable[[Console], None]) -> None:
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        show(Console())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(
+            texts("{path}: the file cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from error
+
+
+def _day(text: str) -> int:
+    """Return the first millisecond of a day (UTC)."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(texts("{day} is no day; write YYYY-MM-DD.", day=text)) from error
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return (midnight - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _summary(report: Report) -> Any:
+    return texts("The archive is not as it was signed: {count} findings.", count=report.total)

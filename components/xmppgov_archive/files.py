@@ -1,0 +1,41 @@
+"""Files that survive a crash: whole or not there, and on disk when the call returns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+WriteFile = Callable[[Path, bytes], None]
+"""Put bytes at a path, replacing what was there; tests pass one that fails."""
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write `data` beside `path`, sync it, and rename it to `path`."""
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def make_folder(folder: Path, *, mode: int = 0o755) -> None:
+    """Make a folder and those above it, each on disk when the call returns."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent, mode=mode)
+    folder.mkdir(mode=mode, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's names on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,55 @@
+"""The log's public folder: tiles, entry bundles and the checkpoint (https://c2sp.org/tlog-tiles)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from xmppgov.i18n import Texts
+from xmppgov.tlog.errors import TileInvalid
+from xmppgov.tlog.tiles import WIDTH, parse_tile_path, tile_path
+from xmppgov_archive.files import WriteFile, write_file
+
+texts = Texts("xmppgov_archive")
+CHECKPOINT = "checkpoint"
+
+
+class LogFolder:
+    """Files below `root`; `write` puts one there durably."""
+
+    def __init__(self, root: Path, write: WriteFile = write_file) -> None:
+        self.root = root
+        self._write = write
+
+    def read(self, path: str) -> bytes:
+        """Return a file's bytes. Raises `TileInvalid` where there is none."""
+        try:
+            return (self.root / path).read_bytes()
+        except OSError as error:
+            raise TileInvalid(
+                texts("{path}: the log's file is missing.", path=self.root / path)
+            ) from error
+
+    def checkpoint(self) -> bytes | None:
+        """Return the published checkpoint, None before the first."""
+        file = self.root / CHECKPOINT
+        return file.read_bytes() if file.exists() else None
+
+    def publish(self, note: bytes) -> None:
+        """Put a signed checkpoint where readers find it."""
+        self._write(self.root / CHECKPOINT, note)
+
+    def write_files(self, files: Mapping[str, bytes]) -> None:
+        """Write tiles and bundles durably, the entries first."""
+        for path in sorted(files, key=lambda p: (not p.startswith("tile/entries/"), p)):
+            self._write(self.root / path, files[path])
+
+    def prune(self, files: Mapping[str, bytes]) -> None:
+        """Delete the partial tiles of those in `files` that have become full."""
+        for path in files:
+            level, index, width = parse_tile_path(path)
+            partial = self.root / (tile_path(level, index) + ".p")
+            if width == WIDTH and partial.is_dir():
+                for file in partial.iterdir():
+                    file.unlink()
+                partial.rmdir()

@@ -1,0 +1,189 @@
+"""From committed entries to a signed checkpoint: the log's own sequence of steps.
+
+What is durable after each step, and what a crash behind it means:
+
+0. *Commit* (the service): records, secrets and leaves are in the database, in one transaction,
+   with their index. Crash: they are integrated at the next start, by the steps below.
+1. *Stage*: tiles and bundles for the new size are written and synced, each whole or not at all.
+   They extend the signed tree and replace nothing of it. Crash: nobody has been told of them; the
+   same entries give the same files again.
+2. *Sign and lock*: the new checkpoint is signed, and put into the lock's database if the one that
+   was read there is still held. From here on the log has promised this tree. Crash: the next start
+   publishes what is locked.
+3. *Publish*: `checkpoint` is replaced. Crash: nothing is left to do.
+4. *Prune*: partial tiles whose full tile is there are deleted. Crash: a few remain, harmlessly.
+
+Whatever fails, the next attempt begins with `_recover`, as every start does: the lock's checkpoint
+is the truth, the tree is read back from the files, and both have to agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from xmppgov.errors import CheckFailed, StorageError
+from xmppgov.i18n import Text, Texts
+from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
+from xmppgov.tlog.errors import NoteInvalid
+from xmppgov.tlog.merkle import EMPTY_ROOT
+from xmppgov.tlog.note import SigningKey
+from xmppgov.tlog.tiles import ENTRIES, WIDTH, Edge, split_bundle, tile_path
+from xmppgov_archive.folder import LogFolder
+from xmppgov_archive.store import LockStore, RecordStore
+
+texts = Texts("xmppgov_archive")
+log = structlog.get_logger()
+MOST_AT_ONCE = 20_000  # entries
+RETRY = 1.0  # seconds
+
+
+class HistoryBroken(StorageError):
+    """Records, tiles and lock do not belong to one history; nothing is signed any more."""
+
+
+class Integrator:
+    """Brings the log to all that is committed, at most `interval` seconds after it was."""
+
+    def __init__(
+        self,
+        *,
+        store: RecordStore,
+        lock: LockStore,
+        folder: LogFolder,
+        key: SigningKey,
+        origin: str,
+        interval: float,
+    ) -> None:
+        self._store, self._lock, self._folder = store, lock, folder
+        self._key, self._origin, self._interval = key, origin, interval
+        self._edge: Edge | None = None
+        self._note: bytes | None = None
+        self._wanted = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that entries have been committed."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Integrate whenever there is something to, until cancelled or the history is broken.
+
+        Raises:
+            HistoryBroken: what is on disk contradicts what was signed.
+        """
+        while True:
+            await self._wanted.wait()
+            await asyncio.sleep(self._interval)  # gathers what comes in the meantime
+            self._wanted.clear()
+            try:
+                await self.integrate()
+            except HistoryBroken:
+                raise
+            except Exception as error:
+                log.error("the log cannot be extended for now", reason=_reason(error))
+                self._wanted.set()
+                await asyncio.sleep(RETRY)
+
+    async def integrate(self) -> Checkpoint:
+        """Do all steps for everything that is committed; return the newest checkpoint.
+
+        Raises:
+            HistoryBroken: what is on disk contradicts what was signed.
+            OSError, sqlite3.Error: a write failed; try again.
+        """
+        try:
+            checkpoint = await self._recover()
+            edge = self._edge or Edge()
+            more = True
+            while more:
+                leaves = await self._store.leaves(edge.size, edge.size + MOST_AT_ONCE)
+                if leaves:
+                    checkpoint = await self._extend(edge, leaves)
+                more = len(leaves) == MOST_AT_ONCE
+        except BaseException:
+            self._edge = None
+            raise
+        return checkpoint
+
+    async def _extend(self, edge: Edge, leaves: list[bytes]) -> Checkpoint:
+        """Do steps 1 to 4 for `leaves`."""
+        files = edge.append(leaves)
+        await asyncio.to_thread(self._folder.write_files, files)
+        checkpoint = Checkpoint(self._origin, edge.size, edge.root())
+        await self._sign(checkpoint)
+        await asyncio.to_thread(self._folder.prune, files)
+        log.debug("checkpoint", size=checkpoint.size)
+        return checkpoint
+
+    async def _sign(self, checkpoint: Checkpoint) -> None:
+        """Do steps 2 and 3."""
+        note = checkpoint.sign(self._key)
+        if not await self._lock.swap(self._note, note):
+            raise _broken(
+                texts("The lock holds another checkpoint; does a second archive run on this log?")
+            )
+        self._note = note
+        await asyncio.to_thread(self._folder.publish, note)
+
+    async def _recover(self) -> Checkpoint:
+        """Return the locked checkpoint, published, with the tree's edge read back if need be."""
+        if self._edge is not None and self._note is not None:
+            return Checkpoint(self._origin, self._edge.size, self._edge.root())
+        self._note = await self._lock.held()
+        published = self._folder.checkpoint()
+        if self._note is None:
+            if published is not None:
+                raise _broken(texts("The log is published but its lock is gone; restore the lock."))
+            await self._sign(Checkpoint(self._origin, 0, EMPTY_ROOT))
+        elif published != self._note:
+            self._check_published(published)
+            await asyncio.to_thread(self._folder.publish, self._note)
+        checkpoint = self._open(self._note or b"")
+        edge = Edge.load(checkpoint.size, self._folder.read)
+        await self._check_edge(checkpoint, edge)
+        self._edge = edge
+        return checkpoint
+
+    def _check_published(self, published: bytes | None) -> None:
+        """Refuse a lock that is older than what readers have seen."""
+        if published is None or self._note is None:
+            return
+        if self._open(published).size > self._open(self._note).size:
+            raise _broken(
+                texts("The lock is older than the published checkpoint; restore the newest lock.")
+            )
+
+    async def _check_edge(self, checkpoint: Checkpoint, edge: Edge) -> None:
+        """Refuse to go on from tiles or records that are not those of the signed tree."""
+        if edge.root() != checkpoint.root:
+            raise _broken(texts("The tiles do not have the root that was signed."))
+        size = checkpoint.size
+        start = max(size - 1, 0) // WIDTH * WIDTH
+        entries: list[bytes] = []
+        if size:
+            path = tile_path(ENTRIES, start // WIDTH, size - start)
+            entries = split_bundle(self._folder.read(path))
+        if await self._store.leaves(start, size) != entries:
+            raise _broken(
+                texts("The records are older than the signed log; restore the newest records.")
+            )
+
+    def _open(self, note: bytes) -> Checkpoint:
+        try:
+            return open_checkpoint(note, [self._key.verifier], self._origin)
+        except NoteInvalid as error:
+            raise _broken(
+                texts("The newest checkpoint is not signed by this archive's key.")
+            ) from error
+
+
+def _broken(text: Text) -> HistoryBroken:
+    return HistoryBroken(text)
+
+
+def _reason(error: Exception) -> str:
+    """Say what failed without anything that a statement or a row may hold."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error) if isinstance(error, CheckFailed | StorageError) else type(error).__name__

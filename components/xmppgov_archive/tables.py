@@ -1,0 +1,120 @@
+"""How the archivist's commands show what they found: tables of 80 columns, and JSON documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from xmppgov.archive.report import Report
+from xmppgov.i18n import Texts
+from xmppgov_archive.config import ArchiveSection
+from xmppgov_archive.inspection import Found, Status
+
+texts = Texts("xmppgov_archive")
+MOST_SHOWN = 20  # findings on a terminal
+
+
+def status_document(state: Status, section: ArchiveSection) -> dict[str, Any]:
+    """Return `archive status --json`."""
+    checkpoint = state.checkpoint
+    return {
+        "origin": checkpoint.origin,
+        "records": state.records,
+        "entries": state.entries,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "verifier_key_file": str(section.verifier_file),
+        "tiles_dir": str(section.tiles_dir),
+        "emitters": [epoch._asdict() for epoch in state.epochs],
+        "holes": sum(epoch.missing for epoch in state.epochs),
+        "alarms": [alarm._asdict() for alarm in state.alarms],
+    }
+
+
+def show_status(console: Console, state: Status, section: ArchiveSection) -> None:
+    """Print `archive status`."""
+    facts = Table.grid(padding=(0, 2))
+    rows = (
+        (texts("Log"), state.checkpoint.origin),
+        (texts("Records"), state.records),
+        (texts("Entries signed"), state.checkpoint.size),
+        (texts("Entries waiting"), max(state.entries - state.checkpoint.size, 0)),
+        (texts("Root"), state.checkpoint.root.hex()),
+        (texts("Public key"), section.verifier_file),
+        (texts("Alarms"), sum(alarm.count for alarm in state.alarms)),
+    )
+    for name, value in rows:
+        facts.add_row(str(name), str(value))
+    console.print(facts)
+    table = _table(
+        texts("Server"), texts("Epoch"), texts("Last"), texts("Records"), texts("Missing")
+    )
+    for epoch in state.epochs:
+        cells = epoch.server, epoch.epoch, epoch.last, epoch.records, epoch.missing
+        table.add_row(*map(str, cells))
+    console.print(table)
+    for alarm in state.alarms[:MOST_SHOWN]:
+        text = texts(
+            "ALARM: {server}: number {seq} came again with other content ({count} times).",
+            server=alarm.server,
+            seq=alarm.seq,
+            count=alarm.count,
+        )
+        console.print(str(text), style="red", markup=False, highlight=False)
+
+
+def report_document(report: Report) -> dict[str, Any]:
+    """Return `archive verify --json`."""
+    return {
+        "origin": report.origin,
+        "size": report.size,
+        "root": report.root.hex(),
+        "records": report.records,
+        "missing": report.missing,
+        "ok": not report.total,
+        "counts": dict(report.counts),
+        "findings": [
+            {"code": f.code, "where": f.where, "text": str(f.text)} for f in report.findings
+        ],
+    }
+
+
+def show_report(console: Console, report: Report) -> None:
+    """Print `archive verify`."""
+    for finding in report.findings[:MOST_SHOWN]:
+        line = f"{finding.where}: {finding.text} [{finding.code}]"
+        console.print(line, style="red", markup=False, highlight=False)
+    if report.total > MOST_SHOWN:
+        console.print(str(texts("… and {count} more.", count=report.total - MOST_SHOWN)))
+    if not report.total:
+        text = texts(
+            "All {records} records and {size} entries are as they were signed; {missing} numbers "
+            "are declared missing.",
+            records=report.records,
+            size=report.size,
+            missing=report.missing,
+        )
+        console.print(str(text), style="green", markup=False, highlight=False)
+
+
+def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:
+    """Print `archive query`."""
+    table = _table(texts("Time (UTC)"), texts("Kind"), texts("From"), texts("To"), texts("Entry"))
+    for row in rows:
+        moment = datetime.fromtimestamp(row.t / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        target = row.room if row.to is None else row.to
+        table.add_row(moment, row.kind, row.sender, target or "", str(row.index))
+    console.print(table)
+    if more:
+        console.print(str(texts("There are more; raise --limit or narrow the question.")))
+
+
+def _table(*columns: object) -> Table:
+    table = Table(box=None, pad_edge=False, width=80)
+    for column in columns:
+        table.add_column(str(column), overflow="fold")
+    return table

@@ -1,0 +1,43 @@
+"""What a verification has found, said so that a person can act on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from xmppgov.i18n import Text
+
+MOST_KEPT = 1000  # findings that are kept one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something is wrong: a code for scripts, the place, a sentence."""
+
+    code: str
+    where: str
+    text: Text
+
+
+@dataclass(slots=True)
+class Report:
+    """What was looked at and what was found; without findings all is as it was signed."""
+
+    origin: str
+    size: int = 0
+    root: bytes = b""
+    records: int = 0
+    missing: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, code: str, where: str, text: Text) -> None:
+        """Note a finding; beyond the first thousand they are only counted."""
+        self.counts[code] += 1
+        if len(self.findings) < MOST_KEPT:
+            self.findings.append(Finding(code, where, text))
+
+    @property
+    def total(self) -> int:
+        """How many findings there are, kept or only counted."""
+        return self.counts.total()

@@ -1,0 +1,266 @@
+"""Independent verification: is the archive what was signed, complete and in order?
+
+`LogCheck` needs the log's public files and the public key only. `RecordCheck` compares the records
+of the database with what the log has committed to. Neither trusts an index, a counter or a hash
+that the archive's program has written: all of it is derived again from the entries.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from xmppgov.archive.counters import Counters
+from xmppgov.archive.jcs import Value
+from xmppgov.archive.model import (
+    Control,
+    DataLeaf,
+    Gap,
+    RecordInvalid,
+    commitment,
+    emitter_text,
+    encode_fields,
+    parse_leaf,
+    parse_record,
+)
+from xmppgov.archive.report import Report
+from xmppgov.i18n import Text, Texts
+from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
+from xmppgov.tlog.errors import NoteInvalid, TileInvalid
+from xmppgov.tlog.note import Note, VerifierKey
+from xmppgov.tlog.tiles import (
+    ENTRIES,
+    WIDTH,
+    Edge,
+    Read,
+    TiledTree,
+    parse_tile_path,
+    split_bundle,
+    tile_path,
+)
+
+texts = Texts("xmppgov")
+DIGEST_SIZE = 16  # bytes
+
+
+class StoredRecord(NamedTuple):
+    """A row of the records' table."""
+
+    index: int
+    emitter: int
+    epoch: int
+    seq: int
+    digest: bytes
+    secret: bytes
+    body: str
+
+
+def seal(digest: bytes, secret: bytes) -> bytes:
+    """Return a record's digest with a check value, so that a flipped bit of it is found."""
+    tag = hmac.digest(secret, b"xmppgov/digest/v1\0" + digest, "sha256")[:DIGEST_SIZE]
+    return digest + tag
+
+
+class LogCheck:
+    """Checks the public files: signature, every tile and entry, the root, every counter."""
+
+    def __init__(self, *, key: VerifierKey, origin: str, read: Read) -> None:
+        self._key, self._read = key, read
+        self.report = Report(origin)
+        self.counters = Counters(self.report)
+        self._edge: Edge | None = Edge()
+
+    def open(self, note: bytes) -> bool:
+        """Take the checkpoint to check against; False where nothing can be checked against it."""
+        origin = self.report.origin
+        try:
+            checkpoint = open_checkpoint(note, [self._key], origin)
+        except NoteInvalid as error:
+            self._say("checkpoint-invalid", "checkpoint", error.text)
+            try:
+                checkpoint = Checkpoint.parse(Note.parse(note).text)
+            except NoteInvalid:
+                return False
+        self.report.size, self.report.root = checkpoint.size, checkpoint.root
+        return True
+
+    def entries(self) -> Iterator[tuple[int, list[bytes | None]]]:
+        """Yield the entries of each bundle with the first one's index; None where one is lost."""
+        size = self.report.size
+        for start in range(0, size, WIDTH):
+            width = min(WIDTH, size - start)
+            entries = self._bundle(start // WIDTH, width)
+            if entries is None:
+                self._edge = None
+                yield start, [None] * width
+                continue
+            if self._edge is not None:
+                self._compare(self._edge.append(entries), last=start + width == size)
+            yield start, [self._follow(start + i, entry) for i, entry in enumerate(entries)]
+        self._finish()
+
+    def check_earlier(self, note: bytes) -> None:
+        """Check that the log still begins with the tree of a checkpoint that was kept elsewhere."""
+        try:
+            earlier = open_checkpoint(note, [self._key], self.report.origin)
+            size = self.report.size
+            if earlier.size > size:
+                self._say(
+                    "history",
+                    "checkpoint",
+                    texts("The log is shorter than the checkpoint that was kept."),
+                )
+            elif TiledTree(size, self._read).range_hash(0, earlier.size) != earlier.root:
+                self._say(
+                    "history",
+                    "checkpoint",
+                    texts("The log does not begin with the tree of the checkpoint that was kept."),
+                )
+        except (NoteInvalid, TileInvalid) as error:
+            self._say("history", "checkpoint", error.text)
+
+    def _bundle(self, index: int, width: int) -> list[bytes] | None:
+        path = tile_path(ENTRIES, index, width)
+        try:
+            data, exact = self._read_any(path)
+            entries = split_bundle(data)
+            if len(entries) == width or (not exact and len(entries) == WIDTH):
+                return entries[:width]
+            text = _length(path)
+        except TileInvalid as error:
+            text = error.text
+        self._say("bundle-invalid", path, text)
+        return None
+
+    def _read_any(self, path: str) -> tuple[bytes, bool]:
+        """Read a tile or bundle; where its partial file is gone, the full one (False)."""
+        try:
+            return self._read(path), True
+        except TileInvalid:
+            level, index, width = parse_tile_path(path)
+            if width == WIDTH:
+                raise
+            return self._read(tile_path(level, index)), False
+
+    def _compare(self, files: Mapping[str, bytes], *, last: bool) -> None:
+        """Compare what the entries give with what the files hold."""
+        for path, expected in files.items():
+            if last or ".p/" not in path:
+                self._compare_file(path, expected)
+
+    def _compare_file(self, path: str, expected: bytes) -> None:
+        try:
+            found, exact = self._read_any(path)
+        except TileInvalid as error:
+            self._say("tile-missing", path, error.text)
+            return
+        if (found if exact else found[: len(expected)]) != expected:
+            self._say("tile-changed", path, texts("{path}: not what the entries give.", path=path))
+
+    def _follow(self, index: int, entry: bytes) -> bytes:
+        try:
+            self.counters.follow(index, parse_leaf(entry))
+        except RecordInvalid as error:
+            self._say("entry-invalid", f"entry {index}", error.text)
+        return entry
+
+    def _finish(self) -> None:
+        if self._edge is not None and self._edge.root() != self.report.root:
+            text = texts("The entries do not have the root that was signed.")
+            self._say("root-wrong", "checkpoint", text)
+
+    def _say(self, code: str, where: str, text: Text) -> None:
+        self.report.add(code, where, text)
+
+
+class RecordCheck:
+    """Compares the database with the log: each data entry has its record, and no other is there."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._gaps: dict[int, tuple[str, int, int, str]] = {}
+
+    def chunk(
+        self,
+        start: int,
+        entries: Sequence[bytes | None],
+        records: Sequence[StoredRecord],
+        rows: Mapping[int, bytes],
+    ) -> None:
+        """Check the entries from index `start`, given the database's rows of the same range."""
+        by_index = {record.index: record for record in records}
+        for index, entry in enumerate(entries, start):
+            record = by_index.get(index)
+            if entry is None:
+                continue
+            if rows.get(index) != entry:
+                self._say("row-changed", index, texts("The database has not the log's entry."))
+            try:
+                self._entry(index, parse_leaf(entry), record)
+            except RecordInvalid:
+                continue  # LogCheck has said so
+
+    def ends(
+        self, last: Mapping[tuple[int, int], int], stored: Mapping[tuple[int, int], int]
+    ) -> None:
+        """Compare the last counters of the log, pending ones included, with the database's."""
+        for epoch in sorted(last.keys() | stored.keys()):
+            if last.get(epoch) != stored.get(epoch):
+                where = emitter_text(*epoch)
+                text = texts("{em}: the database's last number is not the log's.", em=where)
+                self._report.add("epoch-changed", where, text)
+
+    def servers(self, log: Mapping[int, str], stored: Mapping[int, str]) -> None:
+        """Compare the emitters' names in the log with the database's."""
+        for number in sorted(log.keys() | stored.keys()):
+            if log.get(number) != stored.get(number):
+                text = texts("Emitter {number} is another server in the log.", number=number)
+                self._report.add("emitter-changed", f"emitter {number}", text)
+
+    def gaps(self, stored: Mapping[int, tuple[str, int, int, str]], size: int) -> None:
+        """Compare the log's gap entries with the database's holes."""
+        for index in sorted(self._gaps.keys() | stored.keys()):
+            if index < size and self._gaps.get(index) != stored.get(index):
+                self._say("gap-forged", index, texts("A gap of the database is not the log's."))
+
+    def _entry(self, index: int, leaf: DataLeaf | Control, record: StoredRecord | None) -> None:
+        if isinstance(leaf, DataLeaf):
+            self._data(index, leaf, record)
+            return
+        if isinstance(leaf, Gap):
+            self._gaps[index] = (leaf.em, leaf.first, leaf.last, leaf.reason)
+        if record is not None:
+            self._say("record-extra", index, texts("A record lies where the log has none."))
+
+    def _data(self, index: int, leaf: DataLeaf, record: StoredRecord | None) -> None:
+        if record is None:
+            self._say("record-missing", index, texts("The record is missing."))
+            return
+        self._report.records += 1
+        if (record.emitter, record.epoch, record.seq) != leaf[:3]:
+            self._say("record-number", index, texts("The record's number is not the log's."))
+        if record.digest != seal(record.digest[:DIGEST_SIZE], record.secret):
+            self._say("record-changed", index, texts("The record's digest was changed."))
+        try:
+            fields = parse_record(record.body.encode())
+        except (RecordInvalid, UnicodeEncodeError):
+            self._say("record-changed", index, texts("It is no record of schema v1."))
+            return
+        self._committed(index, leaf, fields, record.secret)
+
+    def _committed(
+        self, index: int, leaf: DataLeaf, fields: dict[str, Value], secret: bytes
+    ) -> None:
+        if (fields["em"], fields["es"]) != (emitter_text(leaf.emitter, leaf.epoch), leaf.seq):
+            self._say("record-number", index, texts("The record's number is not the log's."))
+        elif commitment(encode_fields(fields), secret) != leaf.commitment:
+            text = texts("The record is not the one that the log has committed to.")
+            self._say("record-changed", index, text)
+
+    def _say(self, code: str, index: int, text: Text) -> None:
+        self._report.add(code, f"entry {index}", text)
+
+
+def _length(path: str) -> Text:
+    return texts("{path}: the file has not the length that its name says.", path=path)
