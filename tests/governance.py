@@ -1,4 +1,4 @@
-"""A small institution for tests: a directory and a governance component as processes of their own."""
+"""A small institution for tests: directory and governance component, each a process of its own."""
 
 from __future__ import annotations
 

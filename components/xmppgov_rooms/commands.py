@@ -26,6 +26,7 @@ texts = Texts("xmppgov_rooms")
 Result = TypeVar("Result")
 Config = Annotated[Path, typer.Option("--config", help="The governance component's file (TOML).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 WIDTH = 80
 
 _STANDINGS = {
