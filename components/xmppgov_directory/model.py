@@ -7,7 +7,7 @@ on that side (docs/directory-csv.md).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 PostKey = tuple[str, str, str, str]
@@ -66,6 +66,10 @@ class PostRow:
             self.title,
             self.start.isoformat() if self.start else "",
         )
+
+    def at(self, position: int) -> PostRow:
+        """Return the row at a place among the person's rows."""
+        return replace(self, position=position)
 
 
 def holds(term: BodyRow | PostRow, day: date) -> bool:

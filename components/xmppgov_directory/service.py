@@ -1,0 +1,143 @@
+"""What the directory does: finds people for people, and answers machines. No XML, no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import date
+
+from xmppgov.directory.model import Cut, Entry, Member, Page, Room, Version, page
+from xmppgov.errors import BadRequest, NotAllowed, NotFound
+from xmppgov.i18n import Texts
+from xmppgov_directory.limits import Limiter
+from xmppgov_directory.model import Listing
+from xmppgov_directory.query import Query, parse
+from xmppgov_directory.store import Store
+
+texts = Texts("xmppgov_directory")
+_NOTHING: Page = Page((), 0)
+
+
+class DirectoryService:
+    """The directory's use cases; `today` gives the day for which terms are evaluated."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        limiter: Limiter,
+        domains: Collection[str],
+        machines: Collection[str],
+        max_results: int,
+        today: Callable[[], date],
+    ) -> None:
+        self._store = store
+        self._limiter = limiter
+        self._domains = domains
+        self._machines = machines
+        self._most = max_results
+        self._today = today
+        self._day: date | None = None
+
+    def admit_person(self, asker: str) -> None:
+        """Let the bare address `asker` pass if it is a person of the organisation.
+
+        Raises:
+            NotAllowed: it is not: a stranger, a guest, or no person.
+        """
+        local, at, domain = asker.partition("@")
+        if not (local and at and domain in self._domains):
+            raise NotAllowed(texts("Only the organisation's own people may ask the directory."))
+
+    def admit_machine(self, asker: str) -> None:
+        """Let the bare address `asker` pass if the configuration lists it. Raises `NotAllowed`."""
+        if asker not in self._machines:
+            raise NotAllowed(texts("This address may not ask the directory this way."))
+
+    async def search(
+        self, asker: str, query: Query, cut: Cut, *, reachable: bool = False
+    ) -> Page[Listing]:
+        """Return the part `cut` of what `asker` finds; `reachable`: only people with an address.
+
+        Raises:
+            NotAllowed: `asker` is none of the organisation's people.
+            TooMany: they searched too often.
+            NotFound: `cut` names a person who is not among the results.
+        """
+        self.admit_person(asker)
+        self._limiter.spend(asker)
+        await self._follow()
+        found = await self._store.index.search(query, self._most, reachable=reachable)
+        try:
+            return page(found, lambda listing: listing.id, cut, self._most)
+        except KeyError:
+            raise NotFound(texts("This page of results is gone; search again.")) from None
+
+    async def search_for(self, asker: str, text: str, most: int) -> Page[Entry]:
+        """Return at most `most` people with their posts, as `asker` would be answered."""
+        found = await self.search(asker, parse({"q": text}), Cut(most))
+        day = self._today()
+        entries = [
+            Entry(hit.id, hit.name, hit.jid or None, await self._store.posts(hit.id, day))
+            for hit in found.items
+        ]
+        return Page(tuple(entries), found.count, found.index, found.first, found.last)
+
+    async def version(self) -> Version:
+        """Return the number of imports and the day, with the index brought to that day."""
+        day = self._today()
+        # An import may have written since, in a process of its own that lives by another day.
+        await self._store.follow(day)
+        return Version(await self._store.data(), day)
+
+    async def rooms(self) -> tuple[Room, ...]:
+        """Return the bodies that have a room today."""
+        return await self._store.rooms(self._today())
+
+    async def members(self, body: str, cut: Cut) -> Page[Member]:
+        """Return today's members of a body. Raises `NotFound`."""
+        if await self._store.kind(body) is None:
+            raise _unknown()
+        return await self._store.members(body, self._today(), cut)
+
+    async def person(self, *, id: str = "", jid: str = "") -> Entry:
+        """Return a person with today's posts, by id or bare address. Raises `NotFound`."""
+        found = await self._store.person(self._today(), id=id, jid=jid)
+        if found is None:
+            raise _unknown()
+        return found
+
+    async def audience(self, to: str, cut: Cut) -> Page[Member]:
+        """Return whom `person:…`, `group:…`, `room:…` or `body:…` means today.
+
+        Raises:
+            BadRequest: `to` is none of these.
+            NotFound: there is no such person or body.
+        """
+        kind, colon, name = to.partition(":")
+        if not (colon and name) or kind not in ("person", "group", "room", "body"):
+            raise BadRequest(texts("An audience is person:, group:, room: or body: and an id."))
+        if kind == "person":
+            return await self._one(name)
+        known = await self._store.kind(name)
+        if known is None or not _fits(kind, *known):
+            raise _unknown()
+        return await self._store.members(name, self._today(), cut, below=kind == "body")
+
+    async def _one(self, name: str) -> Page[Member]:
+        entry = await self.person(jid=name) if "@" in name else await self.person(id=name)
+        member = Member(entry.id, entry.name, jid=entry.jid)
+        return Page((member,), 1, 0, entry.id, entry.id)
+
+    async def _follow(self) -> None:
+        day = self._today()
+        if day != self._day:
+            await self._store.follow(day)
+            self._day = day
+
+
+def _fits(asked: str, kind: str, room: bool) -> bool:
+    return asked == "body" or (asked == "group" and kind == "group") or (asked == "room" and room)
+
+
+def _unknown() -> NotFound:
+    return NotFound(texts("The directory knows nobody and nothing by this name."))
