@@ -28,10 +28,10 @@ STATE_NAMES = {
     "no-account": texts("no account"),
 }
 REASONS = {
-    "no-account": texts("no account in the directory"),
     "no-device": texts("no device that can decrypt"),
     "no-bundle": texts("no usable keys"),
-    "untrusted": texts("keys not trusted"),
+    "keys-not-readable": texts("keys cannot be read"),
+    "no-text": texts("the text could not be opened"),
 }
 STYLES = {
     "answered": "green", "delivered": "cyan", "no-account": "red", "unreachable": "red",

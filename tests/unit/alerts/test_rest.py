@@ -2,9 +2,11 @@
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -112,22 +114,23 @@ async def test_a_failing_write_leaves_nothing_and_can_be_repeated(
 
 
 @pytest.fixture
-def service_log(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Log as the service does; unconfigured, structlog would print every frame's variables."""
+def service_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """What the service logs; unconfigured, structlog would print every frame's variables."""
+    written = StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
     configure_logging(LogSection(level="debug"))
-    yield
+    yield written
     structlog.reset_defaults()
 
 
-@pytest.mark.usefixtures("service_log")
-async def test_the_log_holds_no_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_the_log_holds_no_text(tmp_path: Path, service_log: StringIO) -> None:
     async with world(tmp_path) as w:
         await w.post(ALERT)
         await w.post({**ALERT, "text": CANARY + "\x00"})
         await w.post({**ALERT, CANARY: 1})
         await w.database.execute("DROP TABLE alert_recipient")
         assert (await w.post(ALERT))[0] == 500
-    written = "".join(capfd.readouterr())
+    written = service_log.getvalue()
     assert "alert accepted" in written
     assert "request failed" in written
     assert "CANARI" not in written.upper()

@@ -1,0 +1,120 @@
+"""From the command line to people's devices and back: the bot's process on a real server."""
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.integration.alert_world import (
+    BOT,
+    alerts_process,
+    command,
+    configuration,
+    directory,
+    report,
+    send,
+    until,
+)
+from tests.people import person
+from tests.streams import read
+from xmppgov.demo.prosody import Prosody
+
+ALICE, BOB, CARL = (f"{name}@gov.localhost" for name in ("alice", "bob", "carl"))
+ACCOUNTS = [BOT, ALICE, BOB, CARL]
+PROSODY_MODULES = ""
+CANARY = "Évacuez-la-mairie-4c21 par la rue du Château"
+PEOPLE = {"Alice": ALICE, "Bob": BOB, "Carl": CARL, "Zoé": None}
+
+
+async def test_an_alert_reaches_whom_it_can_and_says_whom_it_cannot(
+    prosody: Prosody, tmp_path: Path
+) -> None:
+    config = configuration(prosody, tmp_path)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(directory(prosody, tmp_path, PEOPLE))
+        service = await stack.enter_async_context(alerts_process(config))
+        alice = await stack.enter_async_context(person(prosody, ALICE, tmp_path / "people"))
+        bob = await stack.enter_async_context(person(prosody, BOB, tmp_path / "people"))
+        bob.receipts = False
+        alert_id = (await send(config, CANARY))["id"]
+        heard = await alice.wait_for(CANARY)
+        assert heard.text.startswith("🟠 *ALERTE GRAVE*\n\n")
+        assert "De : Préfecture du Nord, " in heard.text
+        assert "répondez « reçu »" in heard.text
+        await bob.wait_for(CANARY)
+        await until(
+            config,
+            alert_id,
+            lambda s: s == {
+                "Zoé": "no-account", "Carl": "unreachable", "Alice": "delivered", "Bob": "accepted"
+            },
+        )  # fmt: skip
+        await alice.send(BOT, "Bien reçu !")
+        await alice.wait_for("vous avez confirmé")
+        await bob.send(BOT, "c'est pour moi ?", language="en")
+        await bob.wait_for("I bring alerts")
+        final = await until(config, alert_id, lambda s: s["Alice"] == "answered")
+        assert final["counts"]["answered"] == 1
+        status, table, _ = await command(config, "status", alert_id)
+        assert status == 0
+        assert max(map(len, table.splitlines())) <= 80
+        lines = [line.split()[0] for line in table.splitlines()[3:]]
+        assert lines[:2] == ["injoignable", "sans"]
+        assert "aucun appareil" in table.replace("\n", " ")
+        assert "\x1b" not in table
+    assert alice.unreadable == bob.unreadable == []
+    kept = b"".join(read(tmp_path / part) for part in ("alerts", "keys")) + read(prosody.state)
+    assert CANARY.encode() not in kept
+    assert "mairie" not in service.log()
+
+
+async def test_a_killed_bot_sends_every_alert_once(prosody: Prosody, tmp_path: Path) -> None:
+    chance = random.Random(20261123)
+    config = configuration(prosody, tmp_path)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(directory(prosody, tmp_path, PEOPLE))
+        service = await stack.enter_async_context(alerts_process(config))
+        folder = tmp_path / "people"
+        alice, bob = [
+            await stack.enter_async_context(person(prosody, jid, folder)) for jid in (ALICE, BOB)
+        ]
+        ids = []
+        for n in range(3):
+            sending = asyncio.create_task(send(config, f"Alerte numéro {n}."))
+            await asyncio.wait({sending}, timeout=chance.uniform(0.6, 1.6))
+            await service.kill()
+            await service.start()
+            ids.append((await sending)["id"])
+        for someone in (alice, bob):
+            for n in range(3):
+                await someone.wait_for(f"numéro {n}.", timeout=30)
+        for alert_id in ids:
+            await until(config, alert_id, lambda s: s["Alice"] == s["Bob"] == "delivered")
+        for someone in (alice, bob):
+            texts = [heard.text for heard in someone.heard]
+            assert [sum(f"numéro {n}." in text for text in texts) for n in range(3)] == [1, 1, 1]
+            assert someone.unreadable == []
+
+
+async def test_an_answer_is_counted_once_whatever_is_killed(
+    prosody: Prosody, tmp_path: Path
+) -> None:
+    config = configuration(prosody, tmp_path)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(directory(prosody, tmp_path, {"Alice": ALICE}))
+        service = await stack.enter_async_context(alerts_process(config))
+        alice = await stack.enter_async_context(person(prosody, ALICE, tmp_path / "people"))
+        alert_id = (await send(config, "Un seul accusé."))["id"]
+        await alice.wait_for("Un seul accusé.")
+        await until(config, alert_id, lambda s: s["Alice"] == "delivered")
+        await service.kill()
+        await alice.send(BOT, "reçu")
+        await service.start()
+        await alice.wait_for("vous avez confirmé", timeout=30)
+        await service.kill()
+        await service.start()
+        await until(config, alert_id, lambda s: s["Alice"] == "answered")
+        await alice.send(BOT, "ok")
+        await alice.wait_for("déjà notée", timeout=30)
+        assert len([h for h in alice.heard if "vous avez confirmé" in h.text]) == 1
+        assert (await report(config, alert_id))["counts"]["answered"] == 1
