@@ -46,7 +46,7 @@ class OmemoPerson:
         self.errors: list[ET.Element] = []
         self.wire: list[ET.Element] = []
         self.receipts = True
-        self._news = asyncio.Condition()
+        self.news = asyncio.Condition()
         self._queue: asyncio.Queue[ET.Element] = asyncio.Queue()
         self.omemo = enable_omemo(self.account, OmemoStore(database), database, sole_device=False)
         tag = "{jabber:client}message"
@@ -79,8 +79,11 @@ class OmemoPerson:
         def found() -> Heard | None:
             return next((heard for heard in self.heard if text in heard.text), None)
 
-        async with asyncio.timeout(timeout), self._news:
-            await self._news.wait_for(found)
+        try:
+            async with asyncio.timeout(timeout), self.news:
+                await self.news.wait_for(found)
+        except TimeoutError:
+            raise AssertionError(f"{self.jid} heard {self.heard}, not {text!r}") from None
         heard = found()
         assert heard
         return heard
@@ -91,8 +94,8 @@ class OmemoPerson:
             xml = await self._queue.get()
             self.wire.append(xml)
             await self._read(xml)
-            async with self._news:
-                self._news.notify_all()
+            async with self.news:
+                self.news.notify_all()
 
     async def _read(self, xml: ET.Element) -> None:
         encrypted, sender = stanza.encrypted_part(xml), (xml.get("from") or "").split("/")[0]

@@ -1,0 +1,49 @@
+"""Wires the directory bot together: `xmppgov run annuaire --config FILE`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from xmppgov.bot.bot import Bot
+from xmppgov.bot.store import MIGRATIONS
+from xmppgov.config import load
+from xmppgov.directory.client import DirectoryClient
+from xmppgov.logs import configure_logging
+from xmppgov.process import run
+from xmppgov.storage.database import Database
+from xmppgov_annuaire.config import AnnuaireSettings
+from xmppgov_annuaire.search import answer_searches
+from xmppgov_annuaire.wording import INTRODUCTION
+
+
+@asynccontextmanager
+async def build(config: AnnuaireSettings) -> AsyncIterator[Bot]:
+    """The bot, connected and answering while the block runs."""
+    database = await Database.open(config.bot.database, MIGRATIONS)
+    try:
+        bot = Bot(
+            config.xmpp,
+            database=database,
+            introduction=INTRODUCTION,
+            resource="annuaire",
+            domains=config.bot.domains,
+        )
+        answer_searches(bot, DirectoryClient(bot.account, config.bot.directory))
+        async with bot:
+            yield bot
+    finally:
+        await database.close()
+
+
+def main(config_path: Path) -> None:
+    """Run the directory bot until SIGINT or SIGTERM."""
+    config = load(AnnuaireSettings, config_path)
+    configure_logging(config.log)
+    run(build(config))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
