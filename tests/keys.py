@@ -19,22 +19,29 @@ def _published(key: bytes) -> str:
     return base64.b64encode(b"\x05" + key).decode()
 
 
+def _private() -> bytes:
+    return xeddsa.seed_to_priv(os.urandom(32))
+
+
 def bundle(*, pre_keys: int = 2, signed: bool = True) -> ET.Element:
     """Make a `<bundle/>` of fresh keys; with `signed=False` the signature is another key's."""
-    identity = xeddsa.priv_force_sign(os.urandom(32), False)
-    signer = identity if signed else xeddsa.priv_force_sign(os.urandom(32), False)
-    pre_key = xeddsa.priv_to_curve25519_pub(os.urandom(32))
-    signature = xeddsa.ed25519_priv_sign(signer, b"\x05" + pre_key, os.urandom(64))
+    identity, signer = _private(), _private()
+    public = xeddsa.priv_to_ed25519_pub(identity)
+    pre_key = xeddsa.priv_to_curve25519_pub(_private())
+    signature = bytearray(
+        xeddsa.ed25519_priv_sign(identity if signed else signer, b"\x05" + pre_key, os.urandom(64))
+    )
+    signature[63] |= public[31] & 0x80  # which of two Ed25519 keys the Curve25519 key stands for
     one_time = "".join(
         f'<preKeyPublic preKeyId="{n}">'
-        f"{_published(xeddsa.priv_to_curve25519_pub(os.urandom(32)))}</preKeyPublic>"
+        f"{_published(xeddsa.priv_to_curve25519_pub(_private()))}</preKeyPublic>"
         for n in range(1, pre_keys + 1)
     )
     return ET.fromstring(
         f'<bundle xmlns="{NAMESPACE}">'
         f'<signedPreKeyPublic signedPreKeyId="1">{_published(pre_key)}</signedPreKeyPublic>'
-        f"<signedPreKeySignature>{base64.b64encode(signature).decode()}</signedPreKeySignature>"
-        f"<identityKey>{_published(xeddsa.priv_to_curve25519_pub(identity))}</identityKey>"
+        f"<signedPreKeySignature>{base64.b64encode(bytes(signature)).decode()}</signedPreKeySignature>"
+        f"<identityKey>{_published(xeddsa.ed25519_pub_to_curve25519_pub(public))}</identityKey>"
         f"<prekeys>{one_time}</prekeys></bundle>"
     )
 
