@@ -52,12 +52,16 @@ def prosody(
     """A Prosody with all of our modules, for one test module.
 
     A test module names another set of our modules with `PROSODY_MODULES = "capture keys"`, and
-    its accounts with `ACCOUNTS = ["alice@gov.localhost", …]` (password `secret`).
+    its accounts with `ACCOUNTS = ["alice@gov.localhost", …]` (password `secret`), and more of the
+    server's configuration with `PROSODY_EXTRA = "…Lua…"`.
     """
     require_program(request.config, "prosody")
     server = Prosody(tmp_path_factory.mktemp("prosody"), Ports.free())
     server.modules = getattr(request.module, "PROSODY_MODULES", server.modules)
     server.prepare()
+    if extra := getattr(request.module, "PROSODY_EXTRA", ""):
+        (server.state / "extra.lua").write_text(extra, "utf-8")
+        server.environment = {"XMPPGOV_EXTRA": str(server.state / "extra.lua")}
     for jid in getattr(request.module, "ACCOUNTS", []):
         server.add_account(jid, "secret")
     server.start()

@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from xml.etree import ElementTree as ET
 
 from slixmpp.exceptions import IqError
+
 from xmppgov.xmpp.client import Account
 from xmppgov.xmpp.component import Component
 
@@ -13,12 +14,19 @@ LEGACY = "eu.siacs.conversations.axolotl"
 DEVICES, BUNDLE = f"{LEGACY}.devicelist", f"{LEGACY}.bundles:31415"
 OMEMO2_DEVICES, OMEMO2_BUNDLES = "urn:xmpp:omemo:2:devices", "urn:xmpp:omemo:2:bundles"
 PUBSUB = "http://jabber.org/protocol/pubsub"
+STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 OWNER = f"{PUBSUB}#owner"
 PAYLOADS = {
     DEVICES: f'<list xmlns="{LEGACY}"><device id="31415"/></list>',
     BUNDLE: f'<bundle xmlns="{LEGACY}"><identityKey>AAAA</identityKey></bundle>',
 }
 OTHER_PAYLOAD = '<thing xmlns="urn:example:thing"/>'
+
+
+def condition(error: IqError) -> str:
+    """Return the condition of an error (a component's stanzas have another namespace)."""
+    found = next(e for e in error.iq.xml.iter() if e.tag.startswith(f"{{{STANZAS}}}"))
+    return found.tag.split("}")[1]
 
 
 async def request(
@@ -68,7 +76,7 @@ async def delete(account: Account, node: str) -> None:
     try:
         await request(account, "set", f'<pubsub xmlns="{OWNER}"><delete node="{node}"/></pubsub>')
     except IqError as error:
-        if error.iq["error"]["condition"] != "item-not-found":
+        if condition(error) != "item-not-found":
             raise
 
 
@@ -85,7 +93,8 @@ async def subscribe(stream: Account | Component, owner: str, node: str) -> None:
     await request(
         stream,
         "set",
-        f'<pubsub xmlns="{PUBSUB}"><subscribe node="{node}" jid="{stream.boundjid.bare}"/></pubsub>',
+        f'<pubsub xmlns="{PUBSUB}">'
+        f'<subscribe node="{node}" jid="{stream.boundjid.bare}"/></pubsub>',
         owner,
     )
 
@@ -95,5 +104,5 @@ async def refused(attempt: Coroutine[None, None, object]) -> str:
     try:
         await attempt
     except IqError as error:
-        return str(error.iq["error"]["condition"])
+        return condition(error)
     raise AssertionError("it was not refused")

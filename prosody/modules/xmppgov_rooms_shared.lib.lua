@@ -30,7 +30,7 @@ local function watch(host, muc)
 		for jid in event.room:each_affiliation() do
 			set(event.room.jid, jid, nil);
 		end
-	end, -100);
+	end, 100); -- MUC's own handler, which leaves a tombstone, is the last
 	for room in muc.all_rooms() do
 		for jid, affiliation in room:each_affiliation() do
 			set(room.jid, jid, affiliation);
