@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -32,4 +33,5 @@ def demo(
     from xmppgov.logs import configure_logging
 
     configure_logging(LogSection(level="warning"))
+    logging.disable(logging.INFO)  # the libraries' lines have no place among the steps
     asyncio.run(run_stack(state.resolve(), Ports.from_base(base_port), Screen(Console())))
