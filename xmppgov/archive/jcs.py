@@ -53,13 +53,24 @@ def decode(data: bytes) -> dict[str, Value]:
     Raises:
         NotCanonical: `data` is not what `encode` writes.
     """
+    return decode_both(data)[0]
+
+
+def decode_both(data: bytes) -> tuple[dict[str, Value], dict[str, bytes]]:
+    """Read an object; return its values, and each as it is encoded. Raises as `decode`."""
     try:
         fields = json.loads(data, object_pairs_hook=_unique)
-        if type(fields) is not dict or encode(fields) != data:
-            raise NotCanonical("not in canonical form")
     except (UnicodeError, json.JSONDecodeError, RecursionError) as error:
         raise NotCanonical("not JSON") from error
-    return fields
+    if type(fields) is not dict:
+        raise NotCanonical("not an object")
+    try:
+        encoded = {name: encode_value(value) for name, value in fields.items()}
+        if join(encoded) != data:
+            raise NotCanonical("not in canonical form")
+    except UnicodeError as error:
+        raise NotCanonical("a key is not ASCII") from error
+    return fields, encoded
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -154,12 +154,17 @@ def parse_record(data: bytes) -> dict[str, Value]:
     Raises:
         RecordInvalid: it is not canonical, or has a field or value that the schema has not.
     """
+    return parse_record_both(data)[0]
+
+
+def parse_record_both(data: bytes) -> tuple[dict[str, Value], list[bytes]]:
+    """Read a record as `parse_record` does; return it, and what `encode_fields` makes of it."""
     try:
-        fields = jcs.decode(data)
+        fields, encoded = jcs.decode_both(data)
         _record.validate_python(fields)
     except (NotCanonical, ValidationError) as error:
         raise RecordInvalid(texts("It is no record of schema v1.")) from error
-    return fields
+    return fields, [encoded.get(name, b"") for name in FIELDS]
 
 
 def encode_fields(record: Mapping[str, Value]) -> list[bytes]:
@@ -180,14 +185,20 @@ def field_commitment(salt: bytes, field: str, value: bytes) -> bytes:
 
 
 def field_commitments(values: Sequence[bytes], secret: bytes) -> list[bytes]:
-    """Return c_f for each of `FIELDS`; 20 salts and 20 hashes, the archive's hottest loop."""
+    """Return c_f for each of `FIELDS`; the archive's hottest loop.
+
+    HMAC's first block is the same for all salts of a record, so it is hashed once and copied.
+    """
     sha256 = hashlib.sha256
-    inner, outer = _pads(secret)
-    prefix = b"xmppgov/field/v1\0"
-    return [
-        sha256(prefix + sha256(outer + sha256(inner + s).digest()).digest() + f + value).digest()
-        for s, f, value in zip(_SALT_LABELS, _FIELD_LABELS, values, strict=True)
-    ]
+    inner, outer = map(sha256, _pads(secret))
+    commitments = []
+    for salt_label, field_label, value in zip(_SALT_LABELS, _FIELD_LABELS, values, strict=True):
+        message, salt = inner.copy(), outer.copy()
+        message.update(salt_label)
+        salt.update(message.digest())
+        head = b"xmppgov/field/v1\0" + salt.digest() + field_label
+        commitments.append(sha256(head + value).digest())
+    return commitments
 
 
 def commitment(values: Sequence[bytes], secret: bytes) -> bytes:

@@ -20,9 +20,8 @@ from xmppgov.archive.model import (
     RecordInvalid,
     commitment,
     emitter_text,
-    encode_fields,
     parse_leaf,
-    parse_record,
+    parse_record_both,
 )
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Text, Texts
@@ -243,18 +242,18 @@ class RecordCheck:
         if record.digest != seal(record.digest[:DIGEST_SIZE], record.secret):
             self._say("record-changed", index, texts("The record's digest was changed."))
         try:
-            fields = parse_record(record.body.encode())
+            fields, values = parse_record_both(record.body.encode())
         except (RecordInvalid, UnicodeEncodeError):
             self._say("record-changed", index, texts("It is no record of schema v1."))
             return
-        self._committed(index, leaf, fields, record.secret)
+        self._committed(index, leaf, fields, commitment(values, record.secret))
 
     def _committed(
-        self, index: int, leaf: DataLeaf, fields: dict[str, Value], secret: bytes
+        self, index: int, leaf: DataLeaf, fields: dict[str, Value], found: bytes
     ) -> None:
         if (fields["em"], fields["es"]) != (emitter_text(leaf.emitter, leaf.epoch), leaf.seq):
             self._say("record-number", index, texts("The record's number is not the log's."))
-        elif commitment(encode_fields(fields), secret) != leaf.commitment:
+        elif found != leaf.commitment:
             text = texts("The record is not the one that the log has committed to.")
             self._say("record-changed", index, text)
 
