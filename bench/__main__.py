@@ -1,4 +1,4 @@
-"""`make bench` and `make bench-full`: run every benchmark, print tables, keep the figures as JSON."""
+"""`make bench`, `make bench-full`: run every benchmark, print tables, keep figures as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rich.console import Console
 
 from bench import alerts, messages, search
 from bench.report import Row, as_json, machine, show
-from xmppgov.logs import pin_library_loggers
+from xmppgov.config import LogSection
+from xmppgov.logs import configure_logging
 
 RESULTS = Path(__file__).parent / "results"
 Measure = Callable[[int], Awaitable[list[Row]]]
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="the large sizes")
     parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which to run")
     arguments = parser.parse_args()
-    pin_library_loggers()
+    configure_logging(LogSection(level="error"))
     console = Console()
     console.print(machine(), highlight=False)
     RESULTS.mkdir(exist_ok=True)

@@ -69,6 +69,14 @@ async def _running(modules: str, extra: str) -> AsyncIterator[Prosody]:
         yield prosody
 
 
+async def _drain(count: int) -> Drain:
+    """Let `count` records pile up in the spool, start the archive, and see it take them."""
+    async with _running("capture", NO_MAM) as prosody:
+        await throughput(prosody, count)
+        async with archive(prosody) as running:
+            return await running.drained(count // PAIRS * PAIRS)
+
+
 async def measure(count: int) -> list[Row]:
     """Measure the three servers with `count` messages, and the archive's lag behind capture."""
     async with _running("", NO_MAM) as plain:
@@ -79,7 +87,10 @@ async def measure(count: int) -> list[Row]:
         await throughput(captured, warm_up)
         await running.drained(warm_up)
         with_capture = await throughput(captured, count)
-        drain: Drain = await running.drained(warm_up + count // PAIRS * PAIRS)
+        total = warm_up + count // PAIRS * PAIRS
+        lag = total - running.committed()
+        await running.drained(total)
+    drain = await _drain(count)
     async with _running("", SQL_MAM) as sql:
         with_sql = await throughput(sql, max(count // 10, 500))
     return [
@@ -99,6 +110,12 @@ async def measure(count: int) -> list[Row]:
             with_capture / with_sql,
             "≥ 8",
         ),
-        Row("archive's lag at the end", f"{drain.lag:,} records"),
-        Row("lag drained, records/s", f"{drain.rate:,.0f}", "5,000/s", drain.rate / 5000, "≥ 1"),
+        Row("archive's lag at the end", f"{lag:,} records"),
+        Row(
+            f"spool of {drain.lag:,} drained, records/s",
+            f"{drain.rate:,.0f}",
+            "5,000/s",
+            drain.rate / 5000,
+            "≥ 1",
+        ),  # fmt: skip
     ]
