@@ -61,8 +61,9 @@ function drain:_pass(entry)
 	self.refused[entry.seq], self.passed[entry.seq] = nil, true;
 	self.acknowledged = math.max(self.acknowledged, entry.last);
 	if entry.reason then return; end
-	local seq = self.journal:append(entry.fields);
-	if seq then
+	local journal = self.journal;
+	local seq = journal:next_seq();
+	if seq and journal:append(seq, "r\t"..seq.."\t"..entry.fields) then
 		self.passed[seq] = true;
 		self.on_append();
 	end

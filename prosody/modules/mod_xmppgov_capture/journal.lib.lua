@@ -6,11 +6,25 @@ local line = module:require "line";
 local segments = module:require "segments";
 
 local seal = line.seal;
-local fs_write = uv.fs_write;
 local PRIVATE_FILE, PRIVATE_FOLDER = 384, 448; -- 0600, 0700
 
 local journal = {};
 local journal_mt = { __index = journal };
+
+-- Opens a file twice: unbuffered for appending, where each write is one write(2), and for syncing.
+-- Returns the descriptor and the file, or nil and why not.
+local function open_file(path)
+	local fd, err = uv.fs_open(path, "a+", PRIVATE_FILE);
+	if not fd then return nil, err; end
+	local file;
+	file, err = io.open(path, "a");
+	if not file then
+		uv.fs_close(fd);
+		return nil, err;
+	end
+	file:setvbuf("no");
+	return fd, file;
+end
 
 -- `options`: folder, boot (this boot's identity), reserve (numbers), segment_size and idle_size
 -- (bytes), now (function: unix seconds), log (function: level, format, …).
@@ -34,11 +48,15 @@ function journal:open()
 	end
 	ok, err = self:_open_last();
 	self.healthy, self.problem = ok, err;
-	if not ok and self.fd then
-		uv.fs_close(self.fd);
-		self.fd = nil;
-	end
+	if not ok then self:_close_files(); end
 	return ok, err;
+end
+
+function journal:_close_files()
+	if not self.fd then return; end
+	uv.fs_close(self.fd);
+	self.file:close();
+	self.fd, self.file = nil, nil;
 end
 
 function journal:_open_last()
@@ -47,16 +65,17 @@ function journal:_open_last()
 		self.epoch = self.now();
 		return self:_start_segment();
 	end
-	local fd, err = uv.fs_open(last.path, "a+", PRIVATE_FILE);
-	if not fd then return nil, err; end
+	local fd, file = open_file(last.path);
+	if not fd then return nil, file; end
 	local state = segments.recover(last, fd);
 	if not state then -- the crash came while this segment was being made
 		uv.fs_close(fd);
+		file:close();
 		os.remove(last.path);
 		return self:_open_last();
 	end
 	self.list[#self.list + 1] = last;
-	self.fd, self.current, self.offset = fd, last, state.size;
+	self.fd, self.file, self.current, self.offset = fd, file, last, state.size;
 	return self:_settle(state);
 end
 
@@ -89,13 +108,13 @@ end
 
 -- Appends whole lines by one write(2). Returns true, or nil and why not; then nothing was appended.
 function journal:_write(text)
-	local written, err = fs_write(self.fd, text, -1);
-	if written == #text then
-		self.offset = self.offset + written;
+	local ok, err = self.file:write(text);
+	if ok then
+		self.offset = self.offset + #text;
 		return true;
 	end
 	uv.fs_ftruncate(self.fd, self.offset);
-	return self:_fail(err or "the disk is full");
+	return self:_fail(err);
 end
 
 function journal:_fail(err)
@@ -120,33 +139,41 @@ end
 function journal:_start_segment()
 	local first = self.seq + 1;
 	local segment = { first = first, path = segments.path_of(self.folder, first) };
-	local fd, err = uv.fs_open(segment.path, "ax", PRIVATE_FILE);
-	if not fd then return nil, err; end
-	local old = { fd = self.fd, current = self.current, offset = self.offset };
-	self.fd, self.current, self.offset = fd, segment, 0;
-	local ok;
-	ok, err = self:_write_synced(segments.header(self.epoch, first)..self:_reservation());
+	local fd, file = open_file(segment.path);
+	if not fd then return nil, file; end
+	local old = { fd = self.fd, file = self.file, current = self.current, offset = self.offset };
+	self.fd, self.file, self.current, self.offset = fd, file, segment, 0;
+	local ok, err = self:_write_synced(segments.header(self.epoch, first)..self:_reservation());
 	if ok then ok, err = segments.sync_folder(self.folder); end
 	if not ok then
-		uv.fs_close(fd);
+		self:_close_files();
 		os.remove(segment.path);
-		self.fd, self.current, self.offset = old.fd, old.current, old.offset;
+		self.fd, self.file, self.current, self.offset = old.fd, old.file, old.current, old.offset;
 		return nil, err;
 	end
-	if old.fd then uv.fs_close(old.fd); end
+	if old.fd then
+		uv.fs_close(old.fd);
+		old.file:close();
+	end
 	self.list[#self.list + 1] = segment;
 	return true;
 end
 
--- Appends one record (`fields` as in the library `line`). Returns its number, or nil and why not.
-function journal:append(fields)
+-- Returns the number of the record to come, or nil and why there can be none.
+function journal:next_seq()
 	if not self.healthy then return nil, self.problem; end
 	local seq = self.seq + 1;
 	if seq > self.reserved then
 		local ok, err = self:_write_synced(self:_reservation());
 		if not ok then return nil, err; end
 	end
-	local ok, err = self:_write(seal("r\t"..seq.."\t"..fields));
+	return seq;
+end
+
+-- Appends the record `seq` as `text`, its line without the check value. Returns its number, or nil and
+-- why not.
+function journal:append(seq, text)
+	local ok, err = self:_write(seal(text));
 	if not ok then return nil, err; end
 	self.seq = seq;
 	return seq;

@@ -4,7 +4,7 @@ local st = require "util.stanza";
 local jid_host = require "util.jid".host;
 local time_now = require "util.time".now;
 local classify = module:require "classify";
-local uuid7 = module:require "uuid7";
+local uuid7 = module:require "uuid7".generate;
 
 local hosts = prosody.hosts;
 local floor = math.floor;
@@ -69,14 +69,17 @@ function recorder:gate(event)
 	end
 end
 
--- Writes one record. `who` is { from =, to =, room =, n =, path =, oid =, sid = } with "" for what is
--- absent. Returns its number or nil, and whether the message has to be refused.
-function recorder:record(stanza, facts, kind, who)
+-- Writes one record; "" stands for what is absent, `oid` and `sid` may be nil. It takes many parameters
+-- because a table for each message costs more, in the collector, than all the rest. Returns the record's
+-- number or nil, and whether the message has to be refused.
+function recorder:record(stanza, facts, kind, path, from, to, room, occupants, oid, sid)
+	local journal, counters = self.journal, self.counters;
 	local now = floor(time_now() * 1000);
-	local seq, err = self.journal:append(uuid7.generate(now).."\t"..now.."\t"..kind.."\t"..who.path.."\t"..who.from.."\t"..who.to
-		.."\t"..who.room.."\t"..who.n.."\t"..size_of(stanza).."\t"..encryption(facts)
-		.."\t"..identifier(who.oid).."\t"..identifier(who.sid));
-	local counters = self.counters;
+	local seq, err = journal:next_seq();
+	if seq then
+		seq, err = journal:append(seq, "r\t"..seq.."\t"..uuid7(now).."\t"..now.."\t"..kind.."\t"..path.."\t"..from.."\t"..to
+			.."\t"..room.."\t"..occupants.."\t"..size_of(stanza).."\t"..encryption(facts).."\t"..identifier(oid).."\t"..identifier(sid));
+	end
 	if seq then
 		counters.records = counters.records + 1;
 		self.on_append();
@@ -84,7 +87,7 @@ function recorder:record(stanza, facts, kind, who)
 	elseif self.closed then
 		return nil, true;
 	end
-	self.journal.missed = self.journal.missed + 1;
+	journal.missed = journal.missed + 1;
 	counters.missed = counters.missed + 1;
 	module:log("warn", "A message passed without a record: %s", err);
 	return nil, false;

@@ -41,9 +41,8 @@ function rooms:_speak(room, stanza, from, origin)
 		return false;
 	end
 	local refused;
-	self.seq, refused = recorder:record(stanza, facts, kind, {
-		path = path_of(origin), from = from, to = "", room = room.jid, n = count_occupants(room), oid = facts.oid,
-	});
+	self.seq, refused = recorder:record(stanza, facts, kind, path_of(origin), from, "", room.jid,
+		count_occupants(room), facts.oid);
 	return refused;
 end
 
@@ -77,10 +76,9 @@ function rooms:private_message(event)
 	elseif kind == "chat" or kind == "normal" then
 		kind = "muc-pm";
 	end
-	local _, refused = recorder:record(stanza, facts, kind, {
-		path = path_of(origin), from = real_address(room, stanza.attr.from) or room.jid,
-		to = real_address(room, stanza.attr.to) or room.jid, room = room.jid, n = "", oid = facts.oid,
-	});
+	local from = real_address(room, stanza.attr.from) or room.jid;
+	local to = real_address(room, stanza.attr.to) or room.jid;
+	local _, refused = recorder:record(stanza, facts, kind, path_of(origin), from, to, room.jid, "", facts.oid);
 	if refused then
 		local answerable = st.clone(stanza);
 		answerable.attr.from = real_address(room, stanza.attr.from);

@@ -106,11 +106,9 @@ function traffic:capture(event, path, from_room)
 	end
 	local to, room = attr.to and jid_bare(attr.to) or from;
 	kind, to, room = with_remote_room(kind, path, attr.type, facts, from, to);
-	local seq, refused = recorder:record(stanza, facts, kind, {
-		path = path, from = from, to = to, room = room, n = "",
-		oid = facts.oid or kind == "bounce" and attr.id or nil,
-		sid = event[SENDER_SID] or self.sender_ids[stanza],
-	});
+	local oid = facts.oid or kind == "bounce" and attr.id or nil;
+	local seq, refused = recorder:record(stanza, facts, kind, path, from, to, room, "", oid,
+		event[SENDER_SID] or self.sender_ids[stanza]);
 	if refused then return recorders.refuse(origin, stanza); end
 	event[SEQ] = seq;
 end
