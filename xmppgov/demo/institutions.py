@@ -65,7 +65,11 @@ MINISTRIES = (
     ("min-sante", "Ministère de la Santé et de la Prévention", "Santé"),
     ("min-travail", "Ministère du Travail et de l'Emploi", "Travail"),
     ("min-ecologie", "Ministère de la Transition écologique", "Écologie"),
-    ("min-agriculture", "Ministère de l'Agriculture et de la Souveraineté alimentaire", "Agriculture"),
+    (
+        "min-agriculture",
+        "Ministère de l'Agriculture et de la Souveraineté alimentaire",
+        "Agriculture",
+    ),
     ("min-culture", "Ministère de la Culture", "Culture"),
     ("min-logement", "Ministère du Logement", "Logement"),
     ("min-outremer", "Ministère des Outre-mer", "Outre-mer"),

@@ -1,0 +1,40 @@
+"""Draws the names of the synthetic country's towns and départements, with their articles."""
+
+from __future__ import annotations
+
+from random import Random
+
+from xmppgov.demo.names import DEPARTMENT_FIRST, PLACES, RIVERS, SAINTS, TOWNS
+
+VOWELS = "AEÉÈIOÔUYŒH"
+
+
+def towns(random: Random, count: int) -> list[str]:
+    """Return `count` different towns after "Mairie": "de Noyers-sur-Oust", "d'Orval"."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found[of(_town(random))] = None
+    return list(found)
+
+
+def departments(random: Random, count: int) -> list[str]:
+    """Return `count` different départements after "Préfecture": "de Haute-Vesle"."""
+    every = [of(f"{first}-{river}") for river in RIVERS for first in DEPARTMENT_FIRST]
+    return random.sample(every, count)
+
+
+def of(name: str) -> str:
+    """Put "de" before a place: "de Lagny", "d'Orval"."""
+    return f"d'{name}" if name[0] in VOWELS else f"de {name}"
+
+
+def _town(random: Random) -> str:
+    fate, town, river = random.random(), random.choice(TOWNS), random.choice(RIVERS)
+    saint, place = random.choice(SAINTS), random.choice(PLACES)
+    if fate < 0.3:
+        return f"Saint-{saint}-sur-{river}"
+    if fate < 0.5:
+        return f"Saint-{saint}-{place}"
+    if fate < 0.75:
+        return f"{town}-sur-{river}"
+    return f"{town}-{place}" if fate < 0.97 else town
