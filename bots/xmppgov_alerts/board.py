@@ -52,7 +52,7 @@ def board(report: Mapping[str, Any]) -> RenderableType:
 
 def _title(report: Mapping[str, Any]) -> Styled:
     sentence = texts(
-        "Alert {id} ({severity}), made {created}, until {expires}",
+        "Alert {id}, {severity}: {created} to {expires}",
         id=report["id"],
         severity=report["severity"],
         created=_short(report["created"]),
@@ -106,5 +106,7 @@ def _plain(text: str) -> str:
 
 
 def _short(moment: str) -> str:
-    """Write an RFC 3339 time in the terminal's own zone."""
-    return datetime.fromisoformat(moment).astimezone().strftime("%d/%m %H:%M:%S")
+    """Write an RFC 3339 time in the terminal's own zone: to the second today, else with its day."""
+    local = datetime.fromisoformat(moment).astimezone()
+    today = local.date() == datetime.now().astimezone().date()
+    return local.strftime("%H:%M:%S" if today else "%d/%m %H:%M")
