@@ -15,7 +15,10 @@ def answer_searches(bot: Bot, directory: DirectoryClient) -> None:
     """Give `bot` its command; the directory decides whom it answers, and says why not."""
 
     @bot.command(
-        "cherche", aliases=("chercher", "search", "find", "trouve"), help=wording.SEARCH_HELP
+        "cherche",
+        aliases=("chercher", "trouve"),
+        english=("search", "find"),
+        help=wording.SEARCH_HELP,
     )
     async def search(question: Question) -> Text | str:
         if not question.argument:

@@ -16,7 +16,7 @@ PROSODY_MODULES = ""
 async def test_questions_are_answered(prosody: Prosody, tmp_path: Path) -> None:
     async with made_bot(prosody, BOT, tmp_path) as bot:
 
-        @bot.command("écho", aliases=("echo2",), help=sentence("écho WORDS: says them again"))
+        @bot.command("écho", english=("repeat",), help=sentence("écho WORDS: says them again"))
         async def echo(question: Question) -> str:
             return f"{question.sender} dit {question.argument}"
 

@@ -92,15 +92,21 @@ class Bot:
         self._listen()
 
     def command(
-        self, word: str, *, aliases: tuple[str, ...] = (), help: Text
+        self,
+        word: str,
+        *,
+        aliases: tuple[str, ...] = (),
+        english: tuple[str, ...] = (),
+        help: Text,
     ) -> Callable[[Handler], Handler]:
-        """Make the decorated function answer messages that begin with `word` or an alias.
+        """Make the decorated function answer messages that begin with `word` or another name of it.
 
-        Case and accents do not matter. `help` shows how to use it, in both languages.
+        Case and accents do not matter. Whoever uses an `english` word is answered in English.
+        `help` shows how to use it, in both languages.
         """
 
         def add(handler: Handler) -> Handler:
-            self._commands.add(Command(word, aliases, help, handler))
+            self._commands.add(Command(word, aliases, english, help, handler))
             return handler
 
         return add
@@ -168,7 +174,8 @@ class Bot:
     async def _answer(self, incoming: Incoming) -> None:
         async with self._slots:
             said = await self._say(incoming)
-            text = said.in_language(incoming.language) if isinstance(said, Text) else said
+            language = self._commands.language(incoming.text, incoming.language)
+            text = said.in_language(language) if isinstance(said, Text) else said
             try:
                 await self.outbox.reply(incoming.sender, text, incoming.stanza_id)
             except Exception as error:

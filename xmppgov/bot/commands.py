@@ -32,8 +32,14 @@ class Command:
 
     word: str
     aliases: tuple[str, ...]
+    english: tuple[str, ...]
     help: Text
     answer: Handler
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return everything that names the command."""
+        return (self.word, *self.aliases, *self.english)
 
 
 def fold(word: str) -> str:
@@ -52,7 +58,7 @@ class Commands:
 
     def add(self, command: Command) -> None:
         """Add a command; its word and aliases must be new."""
-        for word in map(fold, (command.word, *command.aliases)):
+        for word in map(fold, command.words):
             if word in self._by_word:
                 raise ValueError(f"the command {word!r} is there already")
             self._by_word[word] = command
@@ -63,11 +69,27 @@ class Commands:
 
     async def answer(self, sender: str, text: str, language: str | None) -> Text | str:
         """Do what a message asks; explain what can be asked where it asks nothing known."""
-        word, _, argument = text.strip().partition(" ")
-        command = self._by_word.get(fold(word))
+        first, _, argument = text.strip().partition(" ")
+        word = fold(first)
+        command = self._by_word.get(word)
+        language = self.language(text, language)
         if command is None:
-            return self._explain(fold(word), language)
+            return self._explain(word, language)
         return await command.answer(Question(sender, argument.strip(), language))
+
+    def language(self, text: str, tag: str | None) -> str | None:
+        """Return the language of an answer: that of the command's word, else the stanza's `tag`.
+
+        Servers write their own default language into the stanzas of clients that name none, so that
+        the tag says little, and the word says much.
+        """
+        word = fold(text.strip().partition(" ")[0])
+        if word in _FRENCH_HELP:
+            return "fr"
+        command = self._by_word.get(word)
+        if command is None:
+            return tag
+        return "en" if word in map(fold, command.english) else "fr"
 
     def _explain(self, word: str, language: str | None) -> str:
         lines = [self._introduction.in_language(language), *self._lines(language)]
@@ -79,12 +101,12 @@ class Commands:
 
     def _name(self, folded: str) -> str:
         command = self._by_word[folded]
-        names = (command.word, *command.aliases)
-        return next(name for name in names if fold(name) == folded)
+        return next(name for name in command.words if fold(name) == folded)
 
     def _lines(self, language: str | None) -> Iterable[str]:
         for command in self._commands:
             yield f"• {command.help.in_language(language)}"
 
 
-_HELP = frozenset({"aide", "help", "bonjour", "hello", "salut"})
+_FRENCH_HELP = frozenset({"aide", "bonjour", "salut"})
+_HELP = _FRENCH_HELP | {"help", "hello"}
