@@ -94,9 +94,11 @@ async def _read(
 
 
 async def _ask_for_sync(settings: RoomsSettings) -> None:
+    from xmppgov.logs import configure_logging
     from xmppgov.rooms.client import GovernanceClient
     from xmppgov.xmpp.client import Account
 
+    configure_logging(settings.log.model_copy(update={"level": "error"}))
     if settings.operator is None:
         raise ConfigurationError(
             texts("`rooms sync` asks as an operator: add [operator] with an account to the file.")

@@ -66,13 +66,13 @@ class Errands:
         self._failures.clear()
         self.wake()
 
-    async def run(self) -> None:
-        """Do steps until cancelled."""
+    async def run(self, freed: Callable[[str], None]) -> None:
+        """Do steps until cancelled; `freed` is told of each room in which a seat was undone."""
         stages = [stage for stage, step in NEXT_STEP.items() if step in STEPS]
         try:
             while True:
                 for seat in await self._store.seats_in(stages):
-                    self._start(seat)
+                    self._start(seat, freed)
                 await self._wait()
         finally:
             for task in self._running.values():
@@ -83,17 +83,17 @@ class Errands:
             await asyncio.wait_for(self._wake.wait(), FIRST_DELAY)
         self._wake.clear()
 
-    def _start(self, seat: Seat) -> None:
+    def _start(self, seat: Seat, freed: Callable[[str], None]) -> None:
         key = (seat.room, seat.person, seat.jid)
         failure = self._failures.get(key)
         now = asyncio.get_running_loop().time()
         if key in self._running or (failure and failure.again > now):
             return
-        task = asyncio.ensure_future(self._errand(key, seat))
+        task = asyncio.ensure_future(self._errand(key, seat, freed))
         self._running[key] = task
         task.add_done_callback(lambda _task: self._running.pop(key, None))
 
-    async def _errand(self, key: Key, seat: Seat) -> None:
+    async def _errand(self, key: Key, seat: Seat, freed: Callable[[str], None]) -> None:
         """Do the seat's steps one after the other, each from the stage that is stored."""
         async with self._turns:
             current: Seat | None = seat
@@ -105,6 +105,8 @@ class Errands:
                 if not await self._try(key, current, step):
                     return
                 await self._store.move([(current, advance(current.stage, step))])
+                if step is Step.RETRACT:
+                    freed(current.room)
 
     async def _try(self, key: Key, seat: Seat, step: Step) -> bool:
         try:

@@ -121,7 +121,7 @@ class Governance:
             self._repeat(self._settle_dirty, self._settle_now),
         ]
         if not pace.hold:
-            lanes.append(self._repeat(self._errands.run, every=0))
+            lanes.append(self._repeat(self._do_errands, every=0))
             lanes.append(self._repeat(self._nudge_some, every=pace.poll))
         try:
             await asyncio.gather(*lanes)
@@ -235,6 +235,9 @@ class Governance:
         after = self._pace.nudge_after
         while jid := await self._store.take_nudge(self._clock(), after=after, every=WEEK):
             await self._nudge(jid)
+
+    async def _do_errands(self) -> None:
+        await self._errands.run(lambda room: self._mark([room]))
 
     # settle
 
