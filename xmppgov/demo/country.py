@@ -6,9 +6,7 @@ halls, 6,000 people with posts that begin and end (docs/directory-csv.md has the
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -25,68 +23,15 @@ from xmppgov.demo.institutions import (
 )
 from xmppgov.demo.people import Names
 from xmppgov.demo.places import departments, towns
+from xmppgov.demo.rows import Body, Country, Person, Post
 from xmppgov.directory.folding import ascii_words
 
 SEED = 1789
 PEOPLE, TOWN_HALLS, PREFECTURES, FORMER_DEPUTIES = 6000, 2000, 96, 40
 LEGISLATURE, SENATE_TERM, TOWNS = "2024-07-18", "2023-10-01", "2020-05-25"
 GOVERNMENT = "2025-10-12"
-PEOPLE_HEAD = ("id", "title", "given_name", "family_name", "jid", "lang")
-BODIES_HEAD = ("id", "kind", "name", "short_name", "parent", "room", "start", "end")
-POSTS_HEAD = ("person_id", "body_id", "title", "role", "start", "end")
 DEPUTIES_WITH_ACCOUNTS = (("an-renouveau", 6), ("an-territoires", 4), ("an-gauche", 4))
 SENATORS_WITH_ACCOUNTS = (("sn-communes", 4), ("sn-republique", 3))
-
-
-@dataclass(slots=True)
-class Person:
-    """A row of people.csv; `jid` is set where the person has an account."""
-
-    id: str
-    title: str
-    given_name: str
-    family_name: str
-    jid: str = ""
-    lang: str = "fr"
-
-    def word(self, man: str, woman: str) -> str:
-        """Return the word that fits the person."""
-        return woman if self.title == "Mme" else man
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A row of bodies.csv."""
-
-    id: str
-    kind: str
-    name: str
-    short_name: str = ""
-    parent: str = ""
-    room: str = "no"
-    start: str = ""
-    end: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A row of posts.csv."""
-
-    person_id: str
-    body_id: str
-    title: str
-    role: str = "member"
-    start: str = ""
-    end: str = ""
-
-
-@dataclass
-class Country:
-    """The three tables; who has an account comes first in `people`."""
-
-    people: list[Person] = field(default_factory=list)
-    bodies: list[Body] = field(default_factory=list)
-    posts: list[Post] = field(default_factory=list)
 
 
 def write_country(folder: Path, domain: str = "gov.localhost", seed: int = SEED) -> None:
@@ -94,21 +39,7 @@ def write_country(folder: Path, domain: str = "gov.localhost", seed: int = SEED)
 
     Accounts (about forty) have addresses at `domain`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    country = make_country(domain, seed)
-    _write(folder / "people.csv", PEOPLE_HEAD, country.people)
-    _write(folder / "bodies.csv", BODIES_HEAD, country.bodies)
-    # The demo takes the last of the three to mean that all are there.
-    _write(folder / "posts.csv", POSTS_HEAD, country.posts)
-
-
-def _write(path: Path, head: Sequence[str], rows: Iterable[Person | Body | Post]) -> None:
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(astuple(row) for row in rows)
-    unfinished.replace(path)
+    make_country(domain, seed).write(folder)
 
 
 def make_country(domain: str = "gov.localhost", seed: int = SEED) -> Country:
@@ -340,7 +271,7 @@ class _Maker:
             )
             # Some left, some take up their post in years to come.
             start, end = (TOWNS, self._day(2022, 2025)) if number % 23 == 5 else (TOWNS, "")
-            start = "2027-03-22" if number % 29 == 7 else start
+            start = "2027-03-22" if number % 29 == 7 and not end else start
             self.post(who, ids[number % TOWN_HALLS], who_is(who, title), start, end)
             number += 1
 
