@@ -157,7 +157,9 @@ def _row(person: sqlite3.Row, posts: Sequence[sqlite3.Row], bodies: dict[str, st
     rest = dict.fromkeys(
         word for post in posts for word in (*words(post["title"]), *bodies[post["body"]].split())
     )
-    shown = posts[:SHOWN_POSTS]
+    # A chair is a member of the same body as well: its first row says it.
+    first = {post["body"]: post for post in reversed(posts)}
+    shown = [post for post in posts if first[post["body"]] is post][:SHOWN_POSTS]
     return (
         person["number"], person["id"], person["jid"] or "", person["given"], person["family"],
         f"{person['given']} {person['family']}".strip(),
