@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xmppgov.archive.jcs import Value
-from xmppgov.archive.model import RecordInvalid, parse_leaf
 from xmppgov.archive.report import Report
 from xmppgov.archive.verify import LogCheck, RecordCheck
 from xmppgov.errors import CheckFailed, NotFound
@@ -165,17 +164,17 @@ class Inspection:
         return log.report
 
     async def _rest(self, log: LogCheck, check: RecordCheck) -> None:
-        """Check the tables that follow from the entries, pending ones included."""
+        """Check what waits for its checkpoint, and the tables that follow from the entries."""
         size = log.report.size
-        entries, ends, servers = await self.store.ends(size)
-        for index, leaf in enumerate(entries, size):
-            try:
-                log.counters.follow(index, parse_leaf(leaf))
-            except RecordInvalid as error:
-                log.report.add("entry-invalid", f"entry {index}", error.text)
+        waiting, ends, servers = await self.store.ends(size)
+        end = size + len(waiting)
+        log.follow(size, waiting)
+        check.chunk(
+            size, waiting, await self.store.records(size, end), dict(enumerate(waiting, size))
+        )
         check.ends(log.counters.last, ends)
         check.servers(log.counters.servers, servers)
-        check.gaps(await self.store.all_gaps(), size)
+        check.gaps(await self.store.all_gaps(), end)
         for index in await self.store.strays(size):
             text = texts("A record lies where the log has none.")
             log.report.add("record-extra", f"entry {index}", text)

@@ -20,6 +20,7 @@ is the truth, the tree is read back from the files, and both have to agree.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -60,21 +61,21 @@ class Integrator:
         self._key, self._origin, self._interval = key, origin, interval
         self._edge: Edge | None = None
         self._note: bytes | None = None
-        self._wanted = asyncio.Event()
+        self._wanted, self._stopping = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
         """Say that entries have been committed."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Integrate whenever there is something to, until cancelled or the history is broken.
+        """Integrate whenever there is something to, until `stop`.
 
         Raises:
             HistoryBroken: what is on disk contradicts what was signed.
         """
-        while True:
+        while not self._stopping.is_set():
             await self._wanted.wait()
-            await asyncio.sleep(self._interval)  # gathers what comes in the meantime
+            await self._pause(self._interval)  # gathers what comes in the meantime
             self._wanted.clear()
             try:
                 await self.integrate()
@@ -83,7 +84,16 @@ class Integrator:
             except Exception as error:
                 log.error("the log cannot be extended for now", reason=_reason(error))
                 self._wanted.set()
-                await asyncio.sleep(RETRY)
+                await self._pause(RETRY)
+
+    def stop(self) -> None:
+        """Let `run` end, after a last attempt to integrate everything."""
+        self._stopping.set()
+        self._wanted.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def integrate(self) -> Checkpoint:
         """Do all steps for everything that is committed; return the newest checkpoint.

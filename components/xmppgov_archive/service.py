@@ -114,7 +114,7 @@ class Archive:
     async def __aenter__(self) -> Self:
         await self._integrator.integrate()
         task = asyncio.get_running_loop().create_task(self._follow())
-        self._stack.push_async_callback(_cancelled, task)
+        self._stack.push_async_callback(self._stop, task)
         self._stack.push_async_callback(self._units.close)
         return self
 
@@ -209,7 +209,6 @@ class Archive:
             self._broken = error
             log.error("ALARM: the archive takes nothing more", reason=str(error))
 
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async def _stop(self, task: asyncio.Task[None]) -> None:
+        self._integrator.stop()
+        await task

@@ -75,6 +75,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "root": report.root.hex(),
         "records": report.records,
         "missing": report.missing,
+        "waiting": report.waiting,
         "ok": not report.total,
         "counts": dict(report.counts),
         "findings": [

@@ -131,7 +131,7 @@ async def test_batches_are_committed_signed_proved_and_found(
     prosody: Prosody, archive: Running
 ) -> None:
     first = batch(EPOCH, *(record(n) for n in range(1, 41)))
-    second = batch(EPOCH, hole(41, 43), *(record(n, room=True) for n in range(44, 50)))
+    second = batch(EPOCH, hole(41, 43), *(record(n, in_room=True) for n in range(44, 50)))
     async with emitter(prosody) as stream:
         for part in (first, second, first):
             answer = await send(stream, write_batch(part))

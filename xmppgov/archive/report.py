@@ -28,6 +28,7 @@ class Report:
     root: bytes = b""
     records: int = 0
     missing: int = 0
+    waiting: int = 0
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 

@@ -96,8 +96,14 @@ class LogCheck:
                 continue
             if self._edge is not None:
                 self._compare(self._edge.append(entries), last=start + width == size)
-            yield start, [self._follow(start + i, entry) for i, entry in enumerate(entries)]
+            self._follow(start, entries)
+            yield start, list(entries)
         self._finish()
+
+    def follow(self, start: int, entries: Sequence[bytes]) -> None:
+        """Check entries that are committed and wait for a checkpoint; after `entries`."""
+        self.report.waiting = len(entries)
+        self._follow(start, entries)
 
     def check_earlier(self, note: bytes) -> None:
         """Check that the log still begins with the tree of a checkpoint that was kept elsewhere."""
@@ -157,12 +163,12 @@ class LogCheck:
         if (found if exact else found[: len(expected)]) != expected:
             self._say("tile-changed", path, texts("{path}: not what the entries give.", path=path))
 
-    def _follow(self, index: int, entry: bytes) -> bytes:
-        try:
-            self.counters.follow(index, parse_leaf(entry))
-        except RecordInvalid as error:
-            self._say("entry-invalid", f"entry {index}", error.text)
-        return entry
+    def _follow(self, start: int, entries: Sequence[bytes]) -> None:
+        for index, entry in enumerate(entries, start):
+            try:
+                self.counters.follow(index, parse_leaf(entry))
+            except RecordInvalid as error:
+                self._say("entry-invalid", f"entry {index}", error.text)
 
     def _finish(self) -> None:
         if self._edge is not None and self._edge.root() != self.report.root:
@@ -217,10 +223,10 @@ class RecordCheck:
                 text = texts("Emitter {number} is another server in the log.", number=number)
                 self._report.add("emitter-changed", f"emitter {number}", text)
 
-    def gaps(self, stored: Mapping[int, tuple[str, int, int, str]], size: int) -> None:
-        """Compare the log's gap entries with the database's holes."""
+    def gaps(self, stored: Mapping[int, tuple[str, int, int, str]], end: int) -> None:
+        """Compare the gap entries before index `end` with the database's holes."""
         for index in sorted(self._gaps.keys() | stored.keys()):
-            if index < size and self._gaps.get(index) != stored.get(index):
+            if index < end and self._gaps.get(index) != stored.get(index):
                 self._say("gap-forged", index, texts("A gap of the database is not the log's."))
 
     def _entry(self, index: int, leaf: DataLeaf | Control, record: StoredRecord | None) -> None:

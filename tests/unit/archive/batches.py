@@ -9,18 +9,18 @@ from xmppgov.archive.stanza import Batch, Hole, WireRecord
 START = 1_763_864_012_345  # ms
 
 
-def record(seq: int, *, room: bool = False, **changes: Any) -> WireRecord:
+def record(seq: int, *, in_room: bool = False, **changes: Any) -> WireRecord:
     """A record of Alice to Bob, or in a room, that any field can be changed of."""
     wire = WireRecord(
         seq=seq,
         id=f"019ab0c4-7d6e-7c55-8f0e-{seq:012x}",
         t=START + seq,
-        kind="groupchat" if room else "chat",
+        kind="groupchat" if in_room else "chat",
         path="c2s",
         sender="alice@gov.localhost",
-        to=None if room else "bob@gov.localhost",
-        room="grp-1@rooms.gov.localhost" if room else None,
-        n=12 if room else None,
+        to=None if in_room else "bob@gov.localhost",
+        room="grp-1@rooms.gov.localhost" if in_room else None,
+        n=12 if in_room else None,
         size=1500 + seq,
         enc="omemo:siacs",
         oid=f"origin-{seq}",

@@ -25,7 +25,7 @@ from xmppgov.archive.stanza import (
 from xmppgov.errors import BadRequest
 
 PAGE = Path(__file__).parents[3] / "docs" / "protocol" / "archive.md"
-TWO = batch(7, record(1), record(2, room=True))
+TWO = batch(7, record(1), record(2, in_room=True))
 addresses = st.from_regex(r"\A([a-zé0-9._-]{1,20}@)?[a-z0-9.-]{1,20}\Z")
 ids = st.none() | st.from_regex(r"\A[A-Za-z0-9_.:-]{1,64}\Z") | st.just("sha256:" + "0f" * 32)
 

@@ -1,0 +1,82 @@
+"""An archive below a test's folder, with a clock that stands and a key that is known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from xmppgov.archive.report import Report
+from xmppgov.archive.stanza import Batch
+from xmppgov_archive.__main__ import opened
+from xmppgov_archive.config import ArchiveSection
+from xmppgov_archive.inspection import Inspection, inspected
+from xmppgov_archive.service import Archive, Committed
+
+EPOCH = 1_763_864_000
+SERVER = "gov.localhost"
+Ask = Callable[[str], Awaitable[str | None]]
+
+
+async def nobody(_address: str) -> str | None:
+    return None
+
+
+class Place:
+    """Where one archive lies, and what tests do with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.section = ArchiveSection(
+            database=folder / "records" / "records.db",
+            lock_database=folder / "lock" / "lock.db",
+            keys_dir=folder / "keys",
+            tiles_dir=folder / "log" / "tiles",
+            signing_key_file=folder / "keys" / "signing.key",
+            origin="archive.gov.localhost/2026",
+            servers=(SERVER,),
+            checkpoint_interval=0.05,
+        )
+
+    @asynccontextmanager
+    async def running(self, ask: Ask = nobody) -> AsyncIterator[Archive]:
+        async with opened(self.section, ask) as archive:
+            yield archive
+
+    async def fill(self, *batches: Batch) -> None:
+        """Commit batches; all of them are signed when the archive has stopped."""
+        async with self.running() as archive:
+            for batch in batches:
+                assert await archive.commit(SERVER, batch) == Committed(batch.last)
+
+    @asynccontextmanager
+    async def inspected(self) -> AsyncIterator[Inspection]:
+        async with inspected(self.section) as inspection:
+            yield inspection
+
+    async def verify(self, earlier: bytes | None = None) -> Report:
+        async with self.inspected() as inspection:
+            return await inspection.verify(lambda done, total: None, earlier)
+
+    def config(self) -> Path:
+        """Write the configuration file that means this place."""
+        file = self.folder / "archive.toml"
+        secret = self.folder / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text("x")
+        fields = self.section.model_dump(mode="json", exclude_none=True)
+        lines = [
+            f"{k} = {os.fspath(v)!r}" if isinstance(v, str) else f"{k} = {v}"
+            for k, v in fields.items()
+        ]
+        xmpp = f'[xmpp]\njid = "archive.gov.localhost"\nport = 5347\nsecret_file = "{secret}"\n'
+        file.write_text(xmpp + "[archive]\n" + "\n".join(lines) + "\n")
+        return file
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
