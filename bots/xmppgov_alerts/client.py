@@ -48,17 +48,18 @@ class AlertsClient:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, alert: Mapping[str, Any]) -> str:
+    async def send(self, alert: Mapping[str, Any], request_id: str) -> str:
         """Post an alert and return its id.
 
-        What may pass is tried again, always with the same id: the alert goes out once.
+        What may pass is tried again, always with the same `request_id`: the alert goes out once.
 
         Raises:
             Refused: the webhook said no.
-            Unreachable: nothing answers at the address, or nothing that lasts.
+            Unreachable: nothing answers at the address, or nothing that lasts; the text says
+                whether the alert may have been accepted.
         """
         body = json.dumps(alert, ensure_ascii=False).encode()
-        answer = await self._ask("POST", "/v1/alerts", uuid.uuid4().hex, body)
+        answer = await self._ask("POST", "/v1/alerts", request_id, body)
         return str(answer["id"])
 
     async def report(self, alert_id: str) -> dict[str, Any]:
@@ -67,15 +68,18 @@ class AlertsClient:
 
     async def _ask(self, method: str, path: str, request_id: str, body: bytes) -> dict[str, Any]:
         deadline = time.monotonic() + self._patience
+        uncertain = False
         while True:
             last = time.monotonic() + PAUSE > deadline
             try:
                 return await self._once(method, path, request_id, body, last)
             except aiohttp.ClientConnectorError as error:
-                raise self._silent() from error
+                if last or not uncertain:
+                    raise self._silent(request_id if uncertain and body else None) from error
             except (aiohttp.ClientError, TimeoutError) as error:
+                uncertain = True
                 if last:
-                    raise self._silent() from error
+                    raise self._silent(request_id if body else None) from error
             await asyncio.sleep(PAUSE)
 
     async def _once(
@@ -97,7 +101,16 @@ class AlertsClient:
                 raise Refused(_reason(response.status, document))
             return document
 
-    def _silent(self) -> Unreachable:
+    def _silent(self, request_id: str | None) -> Unreachable:
+        if request_id is not None:
+            return Unreachable(
+                texts(
+                    "{address}: no answer came, and the alert may have been accepted. Send it "
+                    "again with --id {id}: it goes out once.",
+                    address=self._address,
+                    id=request_id,
+                )
+            )
         return Unreachable(
             texts(
                 "{address}: the alerts service does not answer. Start it (xmppgov run alerts), or "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,6 +56,10 @@ def send(
     hours: Annotated[
         float | None, typer.Option("--hours", min=0.01, help="Erase the text after so many hours.")
     ] = None,
+    request_id: Annotated[
+        str | None,
+        typer.Option("--id", help="Repeat an earlier request under its id: it goes out once."),
+    ] = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,7 +72,7 @@ def send(
     }
     if hours is not None:
         alert["expires"] = rfc3339(datetime.now(UTC) + timedelta(hours=hours))
-    report = asyncio.run(_send(_client(config, key), alert))
+    report = asyncio.run(_send(_client(config, key), alert, request_id or uuid.uuid4().hex))
     if as_json:
         _print_json(report)
         return
@@ -135,9 +140,9 @@ def _text(argument: str, file: Path | None) -> str:
         ) from error
 
 
-async def _send(client: AlertsClient, alert: dict[str, Any]) -> dict[str, Any]:
+async def _send(client: AlertsClient, alert: dict[str, Any], request_id: str) -> dict[str, Any]:
     async with client:
-        return await client.report(await client.send(alert))
+        return await client.report(await client.send(alert, request_id))
 
 
 async def _status(client: AlertsClient, alert_id: str, watch: bool, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from typing import Any
 
 from tests.streams import account_section, component_section
 from tests.unit.alerts.world import free_port
+from xmppgov.config import load
 from xmppgov.demo.prosody import Prosody, write_secret
+from xmppgov_alerts.client import AlertsClient
+from xmppgov_alerts.config import SenderSettings
 from xmppgov_directory.__main__ import build as build_directory
 from xmppgov_directory.config import DirectorySection, DirectorySettings
 from xmppgov_directory.importer import Files, import_files
@@ -102,7 +106,7 @@ class AlertsProcess:
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it; whoever asks waits until it answers."""
+        """Start it and return when its webhook listens."""
         log = (self.config.parent / "alerts.log").open("ab")
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "xmppgov.cli.main", "run", "alerts", "--config", self.config),
@@ -110,6 +114,19 @@ class AlertsProcess:
             stderr=log,
         )
         log.close()
+        async with asyncio.timeout(20):
+            while not await self._listens():
+                assert self.process.returncode is None, self.log()
+                await asyncio.sleep(0.05)
+
+    async def _listens(self) -> bool:
+        port = tomllib.loads(self.config.read_text())["webhook"]["port"]
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     async def kill(self, number: int = signal.SIGKILL) -> None:
         """End it with a signal and wait."""
@@ -146,23 +163,24 @@ async def command(config: Path, *arguments: str, text: str = "") -> tuple[int, s
     return process.returncode, out.decode(), err.decode()
 
 
-async def send(config: Path, text: str, *more: str) -> dict[str, Any]:
-    """Send a severe alert to the body; wait while the service is still starting."""
-    arguments = ("send", "--to", "body:pref-59", "--severity", "Severe", "--json", "-", *more)
-    async with asyncio.timeout(30):
-        while True:
-            status, out, err = await command(config, *arguments, text=text)
-            if status == 0:
-                document: dict[str, Any] = json.loads(out)
-                return document
-            assert "ne répond pas" in err, err
-
-
-async def report(config: Path, alert_id: str) -> dict[str, Any]:
-    status, out, err = await command(config, "status", alert_id, "--json")
+async def send(config: Path, text: str) -> dict[str, Any]:
+    """Send a severe alert to the body; return its report."""
+    arguments = ("send", "--to", "body:pref-59", "--severity", "Severe", "--json", "-")
+    status, out, err = await command(config, *arguments, text=text)
     assert status == 0, err
     document: dict[str, Any] = json.loads(out)
     return document
+
+
+def client(config: Path) -> AlertsClient:
+    """Return the webhook's client with the first key of `config`."""
+    webhook = load(SenderSettings, config).webhook
+    return AlertsClient(webhook.address, webhook.keys[0])
+
+
+async def report(config: Path, alert_id: str) -> dict[str, Any]:
+    async with client(config) as asking:
+        return await asking.report(alert_id)
 
 
 async def until(
@@ -177,5 +195,6 @@ async def until(
                 seen = {r["name"].split()[0]: r["state"] for r in document["recipients"]}
                 if wanted(seen):
                     return document
+                await asyncio.sleep(0.05)
     except TimeoutError:
         raise AssertionError(f"the states stay {seen}") from None

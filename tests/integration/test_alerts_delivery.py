@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.integration.alert_world import (
     BOT,
     alerts_process,
+    client,
     command,
     configuration,
     directory,
@@ -23,6 +24,7 @@ ALICE, BOB, CARL = (f"{name}@gov.localhost" for name in ("alice", "bob", "carl")
 ACCOUNTS = [BOT, ALICE, BOB, CARL]
 PROSODY_MODULES = ""
 CANARY = "Évacuez-la-mairie-4c21 par la rue du Château"
+ALERT = {"to": ["body:pref-59"], "severity": "Severe"}
 PEOPLE = {"Alice": ALICE, "Bob": BOB, "Carl": CARL, "Zoé": None}
 
 
@@ -79,12 +81,18 @@ async def test_a_killed_bot_sends_every_alert_once(prosody: Prosody, tmp_path: P
             await stack.enter_async_context(person(prosody, jid, folder)) for jid in (ALICE, BOB)
         ]
         ids = []
-        for n in range(3):
-            sending = asyncio.create_task(send(config, f"Alerte numéro {n}."))
-            await asyncio.wait({sending}, timeout=chance.uniform(0.6, 1.6))
-            await service.kill()
-            await service.start()
-            ids.append((await sending)["id"])
+        async with client(config) as door:
+            for n in range(3):
+                alert = {
+                    "to": ["body:pref-59"],
+                    "severity": "Severe",
+                    "text": f"Alerte numéro {n}.",
+                }
+                sending = asyncio.create_task(door.send(alert, f"r{n}"))
+                await asyncio.wait({sending}, timeout=chance.uniform(0.0, 0.3))
+                await service.kill()
+                await service.start()
+                ids.append(await sending)
         for someone in (alice, bob):
             for n in range(3):
                 await someone.wait_for(f"numéro {n}.", timeout=30)
