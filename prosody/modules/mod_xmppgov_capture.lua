@@ -160,7 +160,9 @@ module:hook_global("server-stopped", function () journal:close(); end);
 -- What an operator sees: `prosodyctl shell "xmppgov_capture:status()"`.
 local function status()
 	local sent = drain and drain.acknowledged or 0;
+	local oldest = drain and drain:oldest();
 	return {
+		age = oldest and math.max(0, os.time() - math.floor(oldest / 1000)) or 0,
 		healthy = journal.healthy, problem = journal.problem, epoch = journal.epoch, last = journal.seq,
 		acknowledged = sent, depth = journal.seq - sent, trouble = drain and drain.trouble,
 		records = counters.records, skipped = counters.skipped, missed = counters.missed,

@@ -166,6 +166,13 @@ function drain:_well()
 	self.trouble, self.delay = nil, FIRST_DELAY;
 end
 
+-- Returns the time (milliseconds) of the oldest record that the archive has not answered for, or nil.
+function drain:oldest()
+	local entry = self.pending and self.pending[1] or self.reader:peek(RECORDS);
+	local fields = entry and entry.fields;
+	return fields and tonumber(line.attributes(fields).t);
+end
+
 -- Asks what the archive has of this epoch, so that a restart sends nothing twice.
 function drain:_ask()
 	local epoch = ("%d"):format(self.journal.epoch);
