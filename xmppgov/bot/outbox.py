@@ -252,7 +252,7 @@ class Outbox:
             self._account.ask_acknowledgement()
 
     async def _turn(self) -> bool:
-        await self._expire()
+        await self.expire()
         await self._sweep()
         rows = await self._store.due(time.time(), BATCH)
         if not rows:
@@ -349,7 +349,8 @@ class Outbox:
             log.warning("the archive cannot be asked; unconfirmed messages are sent again")
             return set()
 
-    async def _expire(self) -> None:
+    async def expire(self) -> None:
+        """Erase the ciphertexts whose time has come; also an owner may ask, while it is offline."""
         now = time.time()
         async with self._database.transaction() as tx:
             late = {origin_id: {} for origin_id in await self._store.outdated(tx, now)}
