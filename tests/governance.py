@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.rooms import until
 from xmppgov.demo.prosody import Prosody
+from xmppgov.errors import StorageError
 from xmppgov.rooms.model import Standing
 from xmppgov.rooms.policy import Stage, standing
 from xmppgov_directory.importer import Files, import_files
@@ -120,9 +121,10 @@ class Governance:
 
     async def seats(self, room: str) -> dict[str, Seat]:
         """Return the seats of a room by person."""
-        if not self.database.exists():
+        try:
+            store = await RoomsStore.open_read_only(self.database)
+        except StorageError:  # the component has not made it yet
             return {}
-        store = await RoomsStore.open_read_only(self.database)
         try:
             return {seat.person: seat for seat in await store.seats(room)}
         finally:

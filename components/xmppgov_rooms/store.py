@@ -10,11 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from xmppgov.errors import StorageError
+from xmppgov.i18n import Texts
 from xmppgov.rooms.model import UNASKED, Keys, Member, Person, Readiness, Reason, Room
 from xmppgov.rooms.policy import VACANT, Stage
 from xmppgov.storage.database import Database
 from xmppgov_rooms.model import Seat
 
+texts = Texts("xmppgov_rooms")
 MIGRATIONS = (
     """
     CREATE TABLE rooms (
@@ -64,7 +67,14 @@ class RoomsStore:
     @classmethod
     async def open_read_only(cls, path: Path) -> RoomsStore:
         """Open the database beside its component. Raises `StorageError`."""
-        return cls(await Database.open_read_only(path))
+        database = await Database.open_read_only(path)
+        row = await database.fetch_one("PRAGMA user_version")
+        if row is None or row[0] != len(MIGRATIONS):
+            await database.close()
+            raise StorageError(
+                texts("{path}: not this program's database yet; start the component.", path=path)
+            )
+        return cls(database)
 
     async def close(self) -> None:
         """Close the database."""
