@@ -49,15 +49,24 @@ def federate(*servers: Prosody) -> None:
 
 @contextmanager
 def federated(
-    folder: Path, modules: str, accounts: Iterable[str], other_modules: str = ""
+    folder: Path,
+    modules: str,
+    accounts: Iterable[str],
+    other_modules: str = "",
+    extra: str = "",
+    other_extra: str = "",
 ) -> Iterator[tuple[Prosody, Prosody]]:
     """Run gov.localhost with our `modules` and, beside it, a stranger: autre.localhost.
 
-    `accounts` are of either domain; their password is `secret`.
+    `accounts` are of either domain; their password is `secret`. `extra` and `other_extra` are
+    more of our and the other's configuration, in Lua.
     """
     ours = Prosody(folder / "ours", Ports.free(), modules=modules)
     other = Prosody(folder / "other", Ports.free(), domain=OTHER_DOMAIN, modules=other_modules)
     federate(ours, other)
+    for server, more in ((ours, extra), (other, other_extra)):
+        with (server.state / "federation.lua").open("a", encoding="utf-8") as file:
+            file.write(more)
     for jid in accounts:
         server = ours if jid.endswith(ours.domain) else other
         server.add_account(jid, "secret")

@@ -57,8 +57,9 @@ def refusal(message: ET.Element) -> tuple[str, str]:
 async def mailbox(server: Prosody, jid: str) -> AsyncIterator[Mailbox]:
     """The mailbox of an account that is online, and that the server knows to be."""
     async with logged_in(server, jid) as account:
+        box = Mailbox(account)
         await request(account, "get", '<ping xmlns="urn:xmpp:ping"/>')
-        yield Mailbox(account)
+        yield box
 
 
 class Mailbox:

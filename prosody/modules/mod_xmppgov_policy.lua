@@ -105,6 +105,11 @@ local function keep_wordless_error(child)
 	return keep_error(child) and content.cleaners.wordless(child);
 end
 
+local function is_from_room_elsewhere(stanza, is_foreign)
+	return is_foreign and stanza.attr.type == "groupchat"
+		and not organisation.is_room_service(jid_host(stanza.attr.to));
+end
+
 -- Cleans a message in place. Returns the key of a sentence if it may not pass.
 local function judge(stanza, is_foreign, is_clients)
 	local kind = stanza.attr.type;
@@ -120,11 +125,11 @@ local function judge(stanza, is_foreign, is_clients)
 		return not pass_notice(stanza) and sentence_for(stanza) or nil;
 	end
 	local had_body, was_encrypted = stanza:get_child("body") ~= nil, content.is_encrypted(stanza);
-	local has_subject_alone = not had_body and stanza:get_child("subject") ~= nil;
+	local is_topic = is_from_room_elsewhere(stanza, is_foreign) and not had_body and stanza:get_child("subject") ~= nil;
 	local words, strange, acts = content.clean(stanza, is_foreign and keep_foreign);
 	if content.is_encrypted(stanza) then
 		if had_body then content.add_fallback(stanza); end
-	elseif is_foreign and kind == "groupchat" and has_subject_alone then
+	elseif is_topic then
 		stanza:tag("subject"):up(); -- a room's last word to who joins
 	elseif was_encrypted or (words and not content.is_retraction(stanza)) then
 		return sentence_for(stanza);
@@ -144,10 +149,6 @@ local function is_privileged(event)
 		and event.stanza:get_child("privilege", "urn:xmpp:privilege:2") ~= nil;
 end
 
--- An error sent to a room on another server would end the occupancy.
-local function is_answered(stanza)
-	return stanza.attr.type ~= "groupchat" or hosts[jid_host(stanza.attr.from)] ~= nil;
-end
 
 local function check(event)
 	local origin, stanza = event.origin, event.stanza;
@@ -155,11 +156,13 @@ local function check(event)
 		return nil;
 	end
 	event.xmppgov_judged = true; -- a local message comes by twice with one event
-	local sentence = judge(stanza, hosts[jid_host(stanza.attr.from)] == nil, origin.type == "c2s");
+	local is_foreign = hosts[jid_host(stanza.attr.from)] == nil;
+	local sentence = judge(stanza, is_foreign, origin.type == "c2s");
 	if not sentence then return nil; end
 	refused();
 	module:log("debug", "Refused a message: %s", sentence);
-	if origin.send and is_answered(stanza) then
+	-- An error in answer to what a room elsewhere sends would end the occupancy.
+	if origin.send and not is_from_room_elsewhere(stanza, is_foreign) then
 		origin.send(language.error_reply(origin, stanza, "modify", "policy-violation", sentences[sentence]));
 	end
 	return true;

@@ -11,12 +11,15 @@ local quiet = { -- never answered by an error
 	iq = { error = true, result = true };
 };
 
+-- Not every library reads policy-violation in the answer to an IQ.
+local conditions = { message = "policy-violation", presence = "not-allowed", iq = "not-allowed" };
+
 return function (refused)
 	local function refuse(event)
 		local origin, stanza = event.origin, event.stanza;
 		refused();
 		if not quiet[stanza.name][stanza.attr.type] and origin.send then
-			origin.send(language.error_reply(origin, stanza, "cancel", "policy-violation", sentences.guest));
+			origin.send(language.error_reply(origin, stanza, "cancel", conditions[stanza.name], sentences.guest));
 		end
 		return true;
 	end
