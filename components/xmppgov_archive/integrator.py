@@ -77,14 +77,21 @@ class Integrator:
             await self._wanted.wait()
             await self._pause(self._interval)  # gathers what comes in the meantime
             self._wanted.clear()
-            try:
-                await self.integrate()
-            except HistoryBroken:
-                raise
-            except Exception as error:
-                log.error("the log cannot be extended for now", reason=_reason(error))
+            if not await self._attempt():
                 self._wanted.set()
                 await self._pause(RETRY)
+        await self._attempt()
+
+    async def _attempt(self) -> bool:
+        """Integrate; False where it failed and is worth another attempt."""
+        try:
+            await self.integrate()
+        except HistoryBroken:
+            raise
+        except Exception as error:
+            log.error("the log cannot be extended for now", reason=_reason(error))
+            return False
+        return True
 
     def stop(self) -> None:
         """Let `run` end, after a last attempt to integrate everything."""

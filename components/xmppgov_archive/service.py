@@ -143,7 +143,7 @@ class Archive:
             if batch.last > last:
                 await self._append(server, known, batch, last)
                 self._integrator.wake()
-        return Committed(max(batch.last, last))
+        return Committed(batch.last)
 
     async def last(self, server: str, epoch: int) -> int:
         """Return the last committed number of an emitter's epoch, 0 where there is none."""

@@ -29,7 +29,7 @@ async def test_a_batch_again_is_answered_like_new_and_kept_once(place: Place) ->
     first, second = batch(EPOCH, record(1), record(2)), batch(EPOCH, record(2), record(3))
     async with place.running() as archive:
         assert await archive.last(SERVER, EPOCH) == 0
-        for part, last in ((first, 2), (first, 2), (second, 3), (first, 3)):
+        for part, last in ((first, 2), (first, 2), (second, 3), (first, 2)):
             assert await archive.commit(SERVER, part) == Committed(last)
         assert await archive.last(SERVER, EPOCH) == 3
         assert await archive.last("other.example", EPOCH) == 0
@@ -121,7 +121,7 @@ def test_any_resending_gives_each_number_once(
                     assert answer == Expected(last + 1)
                 else:
                     last = max(last, part.last)
-                    assert answer == Committed(last)
+                    assert answer == Committed(part.last)
         assert [body["es"] for body in bodies(place)] == list(range(1, last + 1))
         assert (await place.verify()).total == 0
 
