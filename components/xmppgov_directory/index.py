@@ -48,8 +48,8 @@ ALIKE = 78.0
 """How alike (0–100) a misspelt name must be to be shown."""
 _COLUMNS = {
     "q": "",
-    "first": "{given nick} : ",
-    "last": "{family nick} : ",
+    "first": "{given} : ",
+    "last": "{family} : ",
     "nick": "{nick given family} : ",
     "body": "{rest} : ",
 }
