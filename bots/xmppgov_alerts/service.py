@@ -198,6 +198,7 @@ class Alerts:
         if due is not None and due <= self._now():
             async with self._store.transaction() as tx:
                 expired = await self._store.expire(tx, self._now())
+            await self._outbox.expire()  # its own turn waits for the server, the clock does not
             log.info("alerts expired and wiped", count=len(expired))
             self._log_is_clean = False
             due = await self._store.next_expiry()

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+import sqlite3
+from contextlib import AsyncExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.integration.alert_world import (
@@ -19,6 +21,7 @@ from tests.integration.alert_world import (
 from tests.people import person
 from tests.streams import read
 from xmppgov.demo.prosody import Prosody
+from xmppgov_alerts.model import rfc3339
 
 ALICE, BOB, CARL = (f"{name}@gov.localhost" for name in ("alice", "bob", "carl"))
 ACCOUNTS = [BOT, ALICE, BOB, CARL]
@@ -126,3 +129,29 @@ async def test_an_answer_is_counted_once_whatever_is_killed(
         await alice.wait_for("déjà notée", timeout=30)
         assert len([h for h in alice.heard if "vous avez confirmé" in h.text]) == 1
         assert (await report(config, alert_id))["counts"]["answered"] == 1
+
+
+async def test_what_expires_while_the_server_is_away_is_wiped(
+    prosody: Prosody, tmp_path: Path
+) -> None:
+    config = configuration(prosody, tmp_path)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(directory(prosody, tmp_path, {"Carl": CARL}))
+        service = await stack.enter_async_context(alerts_process(config))
+        soon = rfc3339(datetime.now(UTC) + timedelta(seconds=6))
+        async with client(config) as door:
+            alert_id = await door.send({**ALERT, "text": CANARY, "expires": soon}, "r1")
+        database = tmp_path / "alerts" / "alerts.sqlite"
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+            (sealed,) = reader.execute("SELECT sealed FROM alert").fetchone()
+        assert sealed in read(database.parent)
+        prosody.kill()
+        try:
+            final = await until(config, alert_id, lambda s: s["Carl"] == "expired")
+            assert final["state"] == "expired"
+            async with asyncio.timeout(5):
+                while sealed in read(database.parent):
+                    await asyncio.sleep(0.05)
+        finally:
+            prosody.start()
+        assert "mairie" not in service.log()
