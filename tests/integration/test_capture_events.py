@@ -209,6 +209,34 @@ async def test_invitations(here: World) -> None:
     )
 
 
+async def test_a_message_by_privilege_is_one_record(here: World) -> None:
+    bob = await here.log_in(BOB)
+    inbox = Inbox(bob)
+    service = Component(
+        component_section(here.server, "governance", "rooms"),
+        name="Salons",
+        identity=("component", "generic"),
+    )
+    async with connected(service):
+        say(
+            service,
+            here.server.domain,
+            inside='<privilege xmlns="urn:xmpp:privilege:2"><forwarded xmlns="urn:xmpp:forward:0">'
+            f'<message xmlns="jabber:client" from="{ALICE}" to="{BOB}" type="chat">'
+            f"<body>{CANARY}</body></message></forwarded></privilege>",
+        )
+        await inbox.get(CANARY)
+    await here.check({"kind": "chat", "path": "local", "from": ALICE, "to": BOB})
+
+
+async def test_a_resend_is_a_second_record(here: World) -> None:
+    alice = await here.log_in(ALICE)
+    for _ in range(2):
+        say(alice, BOB, inside='<body>x</body><origin-id xmlns="urn:xmpp:sid:0" id="again"/>')
+    first, second = await here.check({"oid": "again"}, {"oid": "again"})
+    assert first["id"] != second["id"]
+
+
 async def test_carbons_and_archive_queries_add_nothing(here: World) -> None:
     alice, again = await here.log_in(ALICE), await here.log_in(ALICE + "/zwei", "xep_0280")
     await again.plugin["xep_0280"].enable()
