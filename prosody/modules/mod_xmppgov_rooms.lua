@@ -10,6 +10,7 @@ local st = require "util.stanza";
 local user_exists = require "core.usermanager".user_exists;
 
 local muc = module:depends "muc";
+local language = module:require "xmppgov_language";
 local sentences = module:require "xmppgov_rooms_sentences";
 
 local xmlns = "urn:xmppgov:rooms:0";
@@ -29,12 +30,8 @@ module:add_feature(xmlns);
 local applying = false;
 
 local function refuse(event, condition, kind, sentence)
-	local stanza = event.stanza;
-	local lang = sentences.language(stanza.attr["xml:lang"]);
-	local reply = st.error_reply(stanza, kind, condition, sentences.get(sentence, lang));
-	local text = reply:get_child("error"):get_child("text", "urn:ietf:params:xml:ns:xmpp-stanzas");
-	text.attr["xml:lang"] = lang;
-	event.origin.send(reply);
+	local origin = event.origin;
+	origin.send(language.error_reply(origin, event.stanza, kind, condition, sentences[sentence]));
 	return true;
 end
 
@@ -291,7 +288,7 @@ module:hook("muc-occupant-groupchat", function (event)
 	if stanza:get_child("subject") and not stanza:get_child("body") and not stanza:get_child("thread") then
 		return refuse(event, "not-allowed", "cancel", "no_subject");
 	end
-end, 30);
+end, 45);
 
 -- Private messages in a room: people write to each other's own address.
 module:hook("message/full", function (event)

@@ -1,8 +1,6 @@
 -- What mod_xmppgov_rooms says to people, in French and English.
 
-local default_language = "fr";
-
-local sentences = {
+return {
 	directory_decides = {
 		fr = "L'annuaire de votre administration décide seul des membres et des réglages de ce salon.";
 		en = "Your administration's directory alone decides who is in this room and how it is set.";
@@ -48,18 +46,3 @@ local sentences = {
 		en = "The room could not be stored; the server's log says why.";
 	};
 };
-
--- The language to answer in, by RFC 5646 tag: French where none is named, English where unknown.
-local function language(tag)
-	local primary = (tag or ""):match("^%a*"):lower();
-	if primary == "" then
-		return default_language;
-	end
-	return primary == "fr" and "fr" or "en";
-end
-
-local function get(name, lang)
-	return sentences[name][lang];
-end
-
-return { language = language, get = get };

@@ -33,7 +33,7 @@ from xmppgov.xmpp.client import Account
 
 PEOPLE = ("alice", "bob", "clara", "dan", "eve", "fanny", "gaspard", "henri")
 ACCOUNTS = [f"{name}@gov.localhost" for name in PEOPLE]
-PROSODY_MODULES = "rooms keys"
+PROSODY_MODULES = "rooms keys policy contacts"
 MUC, GOVERNANCE = "rooms.gov.localhost", "governance.gov.localhost"
 
 
