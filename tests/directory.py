@@ -77,13 +77,19 @@ async def import_into(store: Store, files: Files, day: date = DAY, most: float =
 
 @asynccontextmanager
 async def running_directory(
-    server: Prosody, folder: Path, *, files: Files | None = None, per_minute: int = 100000
+    server: Prosody,
+    folder: Path,
+    *,
+    files: Files | None = None,
+    per_minute: int = 100000,
+    keep: bool = False,
 ) -> AsyncIterator[DirectoryComponent]:
-    """The directory component, filled with `files`, on `server`."""
+    """The directory component on `server`, filled with `files`, or with what it has (`keep`)."""
     path = folder / "directory.sqlite"
-    store = await Store.open(path)
-    await import_into(store, files or write_files(folder / "files"), date.today())
-    await store.close()
+    if not keep:
+        store = await Store.open(path)
+        await import_into(store, files or write_files(folder / "files"), date.today())
+        await store.close()
     section = DirectorySection(
         database=path,
         domains=frozenset({server.domain}),
