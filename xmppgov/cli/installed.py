@@ -16,6 +16,8 @@ from typer.core import TyperGroup
 
 COMMANDS, SERVICES = "xmppgov.commands", "xmppgov.services"
 OWN = {"demo": EntryPoint("demo", "xmppgov.demo.commands:app", COMMANDS)}
+COMPLETION = ("install_completion", "show_completion")
+"""Options that the root has, and that a command would only repeat."""
 SUMMARIES = {
     "alert": "Send an alert, and see whom it reached.",
     "archive": "Ask the archive, prove a record, verify everything.",
@@ -49,7 +51,7 @@ class InstalledCommands(TyperGroup):
         """Load the command `cmd_name`; None where there is none of that name."""
         own = super().get_command(ctx, cmd_name)
         entry = None if own else self._entries().get(cmd_name)
-        return typer.main.get_command(entry.load()) if entry else own
+        return _loaded(entry) if entry else own
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands without loading any."""
@@ -59,6 +61,12 @@ class InstalledCommands(TyperGroup):
 
     def _entries(self) -> dict[str, EntryPoint]:
         return {**find(COMMANDS), **OWN}
+
+
+def _loaded(entry: EntryPoint) -> Any:
+    command = typer.main.get_command(entry.load())
+    command.params = [p for p in command.params if p.name not in COMPLETION]
+    return command
 
 
 def services() -> typer.Typer:

@@ -81,8 +81,16 @@ def _people(folder: Path, day: date) -> Iterator[Person]:
             held = posts[row["id"]]
             rooms = [p["body_id"] for p in held if bodies[p["body_id"]]["room"] == "yes"]
             name = f"{row['given_name']} {row['family_name']}"
-            post = held[0]["title"] if held else ""
-            yield Person(row["jid"], name, post, tuple(dict.fromkeys(rooms)))
+            yield Person(row["jid"], name, _post(held, bodies), tuple(dict.fromkeys(rooms)))
+
+
+def _post(held: list[Mapping[str, str]], bodies: Mapping[str, Mapping[str, str]]) -> str:
+    """Say the first post: its title, and its body where that is not among the groups."""
+    if not held:
+        return ""
+    body = bodies[held[0]["body_id"]]
+    where = "" if body["room"] == "yes" else body["short_name"] or body["name"]
+    return f"{held[0]['title']}, {where}" if where else held[0]["title"]
 
 
 def _rows(file: Path) -> Iterator[dict[str, str]]:
@@ -93,4 +101,6 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
 def _holds(term: Mapping[str, str], day: date) -> bool:
     """Tell whether a post is held on `day`; a start or end that is empty is open."""
     today = day.isoformat()
-    return (not term["start"] or term["start"] <= today) and (not term["end"] or today <= term["end"])
+    return (not term["start"] or term["start"] <= today) and (
+        not term["end"] or today <= term["end"]
+    )

@@ -31,7 +31,8 @@ class Screen:
         with self._console.status(escape(str(text))):
             yield
         seconds = f"[dim]{time.monotonic() - started:5.1f} s[/]"
-        self._console.print(f"[green]✓[/] {escape(str(text))} {seconds}", highlight=False)
+        line = f"[green]✓[/] {escape(str(text))} {seconds}"
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def warn(self, text: Text) -> None:
         """Say what is missing."""
@@ -48,6 +49,7 @@ class Screen:
         self._console.print(f"  [bold]{escape(str(url))}[/]")
         self.say()
         self._console.print(_table(ready.logins))
+        self.say()
         for number, sentence in enumerate(_suggestions(ready), 1):
             self.say(f" {number}. {sentence}")
         self.say()
@@ -64,7 +66,7 @@ def _suggestions(ready: Ready) -> list[Text]:
         texts("Write to the contact Annuaire: cherche maire dupont"),
         texts(
             "Send an alert: xmppgov alert send --config {file} --to group:{group} "
-            '--severity severe "…"',
+            '--severity Severe "…"',
             file=ready.config.get("alerts"),
             group=group,
         ),
@@ -73,14 +75,15 @@ def _suggestions(ready: Ready) -> list[Text]:
 
 def _table(logins: Sequence[Login]) -> Table:
     """Return the accounts, two lines each, in at most `WIDTH` columns."""
-    table = Table(width=WIDTH, show_lines=False, pad_edge=False, box=None, row_styles=["", "dim"])
-    table.add_column(str(texts("Person, post")), ratio=5)
+    address = max((len(login.jid) for login in logins), default=20)
+    table = Table(width=WIDTH, pad_edge=False, box=None)
+    table.add_column(str(texts("Person, post")), ratio=3)
     table.add_column(str(texts("Groups")), ratio=2, overflow="fold")
-    table.add_column(str(texts("Address, password")), ratio=5, overflow="fold")
+    table.add_column(str(texts("Address, password")), min_width=min(address, 42), overflow="fold")
     for login in logins:
         table.add_row(
-            f"[bold]{escape(login.name)}[/]\n{escape(login.post)}",
-            escape(" ".join(login.groups)),
+            f"[bold]{escape(login.name)}[/]\n[dim]{escape(login.post)}[/]",
+            escape("\n".join(login.groups)),
             f"{escape(login.jid)}\n[bold]{escape(login.password)}[/]",
         )
     return table

@@ -34,6 +34,18 @@ converse.plugins.add('xmppgov-bookmarks', {
     },
 });
 
+// The server answers in the language that a stream names, and Converse names none.
+converse.plugins.add('xmppgov-language', {
+    initialize() {
+        const { api } = this._converse;
+        api.listen.on('connectionInitialized', () => {
+            const stream = api.connection.get()._proto;
+            const open = stream._buildStream.bind(stream);
+            stream._buildStream = () => open().attrs({ 'xml:lang': language });
+        });
+    },
+});
+
 converse.initialize({
     // How to reach the server: this page's own, and nobody else's.
     websocket_url: `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/xmpp-websocket`,
@@ -66,5 +78,5 @@ converse.initialize({
     render_media: false,
     allow_non_roster_messaging: true,
     loglevel: 'warn',
-    whitelisted_plugins: ['xmppgov-bookmarks'],
+    whitelisted_plugins: ['xmppgov-bookmarks', 'xmppgov-language'],
 });
