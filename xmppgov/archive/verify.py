@@ -95,7 +95,7 @@ class LogCheck:
                 yield start, [None] * width
                 continue
             if self._edge is not None:
-                self._compare(self._edge.append(entries), last=start + width == size)
+                self._compare(self._edge.append(entries))
             self._follow(start, entries)
             yield start, list(entries)
         self._finish()
@@ -148,10 +148,10 @@ class LogCheck:
                 raise
             return self._read(tile_path(level, index)), False
 
-    def _compare(self, files: Mapping[str, bytes], *, last: bool) -> None:
-        """Compare what the entries give with what the files hold."""
+    def _compare(self, files: Mapping[str, bytes]) -> None:
+        """Compare the full files that the entries give with those that are there."""
         for path, expected in files.items():
-            if last or ".p/" not in path:
+            if ".p/" not in path:
                 self._compare_file(path, expected)
 
     def _compare_file(self, path: str, expected: bytes) -> None:
@@ -171,7 +171,11 @@ class LogCheck:
                 self._say("entry-invalid", f"entry {index}", error.text)
 
     def _finish(self) -> None:
-        if self._edge is not None and self._edge.root() != self.report.root:
+        if self._edge is None:
+            return
+        for path, expected in self._edge.partial_files().items():
+            self._compare_file(path, expected)
+        if self._edge.root() != self.report.root:
             text = texts("The entries do not have the root that was signed.")
             self._say("root-wrong", "checkpoint", text)
 

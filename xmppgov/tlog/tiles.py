@@ -138,10 +138,14 @@ class Edge:
                 self._bundle.clear()
                 self._close(files, changed)
         for level in sorted(changed):
-            self._open_tile(level, files)
-        if self._bundle and entries:
-            path = tile_path(ENTRIES, self.size // WIDTH, partial_width(self.size, 0))
-            files[path] = bytes(self._bundle)
+            files.update(self._partial_tile(level))
+        return files | self._partial_bundle() if entries else files
+
+    def partial_files(self) -> dict[str, bytes]:
+        """Return the partial files of the tree as it is now, by path."""
+        files = self._partial_bundle()
+        for level in range(len(self._levels)):
+            files.update(self._partial_tile(level))
         return files
 
     def root(self) -> bytes:
@@ -166,11 +170,18 @@ class Edge:
             level += 1
             changed.add(level)
 
-    def _open_tile(self, level: int, files: dict[str, bytes]) -> None:
+    def _partial_tile(self, level: int) -> dict[str, bytes]:
         hashes = self._levels[level]
-        if hashes:
-            index = self.size >> (HEIGHT * (level + 1))
-            files[tile_path(level, index, len(hashes))] = b"".join(hashes)
+        if not hashes:
+            return {}
+        index = self.size >> (HEIGHT * (level + 1))
+        return {tile_path(level, index, len(hashes)): b"".join(hashes)}
+
+    def _partial_bundle(self) -> dict[str, bytes]:
+        if not self._bundle:
+            return {}
+        path = tile_path(ENTRIES, self.size // WIDTH, partial_width(self.size, 0))
+        return {path: bytes(self._bundle)}
 
 
 class TiledTree:
