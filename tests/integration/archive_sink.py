@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.streams import component_section
+from xmppgov.archive.stanza import parse_batch
 from xmppgov.demo.prosody import Prosody
 from xmppgov.errors import Conflict, Detail, RemoteFault, Unexpected
 from xmppgov.i18n import Texts
@@ -32,6 +33,7 @@ class Sink:
 
     async def batch(self, request: Request) -> ET.Element:
         self.batches.append(ET.tostring(request.payload, "unicode"))
+        parse_batch(request.payload)
         epoch, first, last = (int(request.payload.get(n, "")) for n in ("epoch", "first", "last"))
         known = self.records.setdefault(epoch, {})
         if first > self.last.get(epoch, 0) + 1:

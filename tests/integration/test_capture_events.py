@@ -229,6 +229,14 @@ async def test_a_message_by_privilege_is_one_record(here: World) -> None:
     await here.check({"kind": "chat", "path": "local", "from": ALICE, "to": BOB})
 
 
+async def test_a_groupchat_message_to_a_person_is_refused_and_recorded(here: World) -> None:
+    alice = await here.log_in(ALICE)
+    inbox = Inbox(alice)
+    say(alice, BOB, "groupchat")
+    await inbox.get("service-unavailable")
+    await here.check({"kind": "groupchat", "from": ALICE, "to": None, "room": BOB})
+
+
 async def test_a_resend_is_a_second_record(here: World) -> None:
     alice = await here.log_in(ALICE)
     for _ in range(2):

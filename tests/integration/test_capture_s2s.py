@@ -122,7 +122,7 @@ async def test_in_a_room_elsewhere(here: World, servers: Servers) -> None:
         await ours.get("psst")
     await here.check(
         {"kind": "groupchat", "path": "s2s-out", "from": ALICE, "to": None, "room": THEIR_ROOM},
-        {"kind": "groupchat", "path": "s2s-in", "from": THEIR_ROOM, "to": ALICE, "room": None},
+        {"kind": "groupchat", "path": "s2s-in", "from": THEIR_ROOM, "to": None, "room": THEIR_ROOM},
         {"kind": "muc-pm", "path": "s2s-out", "from": ALICE, "room": THEIR_ROOM},
         {"kind": "muc-pm", "path": "s2s-in", "to": ALICE, "room": THEIR_ROOM},
     )

@@ -64,21 +64,21 @@ end
 -- Returns who sent a message: for a mediated invitation, who invites through the room.
 local function sender_of(stanza, facts)
 	local invite = facts.invite;
-	local bare = jid_bare(stanza.attr.from) or "";
+	local bare = jid_bare(stanza.attr.from) or jid_host(stanza.attr.to);
 	if invite and invite.attr.xmlns == classify.MUC_USER then
 		return classify.inviter(invite) or bare;
 	end
 	return bare;
 end
 
--- Returns kind, recipient and room of a message that a room on another server sent or gets, else the
--- kind and recipient as they are.
+-- Returns kind, recipient and room of a message to or from a room that is not this server's own, else
+-- the kind and recipient as they are. What is said in a room always has the room, and nobody else.
 local function with_remote_room(kind, path, message_type, facts, from, to)
-	local outwards = path == "s2s-out";
-	if message_type == "groupchat" and outwards then
-		return kind, "", to;
-	elseif facts.muc_user and (kind == "chat" or kind == "normal") and (outwards or path == "s2s-in") then
-		return "muc-pm", to, outwards and to or from;
+	local inwards = path == "s2s-in" or path == "component";
+	if kind ~= "bounce" and kind ~= "invite" and message_type == "groupchat" then
+		return kind, "", inwards and from or to;
+	elseif facts.muc_user and (kind == "chat" or kind == "normal") and (inwards or path == "s2s-out") then
+		return "muc-pm", to, inwards and from or to;
 	end
 	return kind, to, "";
 end

@@ -1,4 +1,4 @@
-"""The capture's libraries by themselves, in the Lua that Prosody runs on: a full disk, identifiers."""
+"""The capture's libraries by themselves, in Prosody's Lua: a full disk, identifiers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ PRELUDE = """
 package.path = "/usr/lib/prosody/?.lua;" .. package.path
 package.cpath = "/usr/lib/prosody/?.so;" .. package.cpath
 module = {}
-function module:require(name) return dofile(arg[1] .. "/mod_xmppgov_capture/" .. name .. ".lib.lua") end
-local function unhex(text) return (text:gsub("%x%x", function (d) return string.char(tonumber(d, 16)) end)) end
+function module:require(name)
+    return dofile(arg[1] .. "/mod_xmppgov_capture/" .. name .. ".lib.lua")
+end
+local function unhex(text)
+    return (text:gsub("%x%x", function (d) return string.char(tonumber(d, 16)) end))
+end
 local function open(reserve)
     local journal = module:require "journal".new {
         folder = arg[2], boot = "boot", reserve = reserve or 100, segment_size = 1000000,
