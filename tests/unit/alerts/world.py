@@ -36,6 +36,7 @@ ZOE = Member("p3", "Zoé Sans-Compte")
 AUDIENCES: dict[str, tuple[Member, ...]] = {
     "group:grp-1": (ALICE, BOB, ZOE),
     "group:grp-2": (BOB,),
+    "group:grp-3": (ZOE,),
     "group:empty": (),
     "person:p1": (ALICE,),
     "body:pref-59": (ALICE,),
