@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from xmppgov.directory.client import DirectoryClient
 from xmppgov.directory.model import Version
 from xmppgov.errors import NotFound, XmppgovError
 from xmppgov.rooms.client import RoomsClient
-from xmppgov.rooms.model import Keys, Person
+from xmppgov.rooms.model import Keys, Person, Readiness
 from xmppgov.rooms.policy import NEXT_STEP, Step, advance
 from xmppgov_rooms.errands import Errands
 from xmppgov_rooms.model import planned, wishes
@@ -38,6 +39,7 @@ from xmppgov_rooms.store import RoomsStore
 log = structlog.get_logger()
 WEEK = 7 * 86400.0  # seconds
 RETRY = 1.0  # seconds after which what did not work is tried again
+DOUBT = 0.9  # seconds for which keys may be gone before they are believed gone
 GATHER = 0.1  # seconds in which notices about the same person become one look
 
 
@@ -80,6 +82,7 @@ class Governance:
         self._sure: set[str] = set()
         self._tickets = itertools.count()
         self._looked: dict[str, int] = {}
+        self._doubted: dict[str, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
         self._follow_now, self._look_now = asyncio.Event(), asyncio.Event()
         self._recheck_now, self._settle_now = asyncio.Event(), asyncio.Event()
@@ -202,33 +205,53 @@ class Governance:
             look.add_done_callback(self._looks.discard)
 
     async def _look_until_answered(self, jids: list[str]) -> None:
-        unanswered = set(jids)
+        again = set(jids)
         try:
-            unanswered = await self._look_at(jids)
+            again = await self._look_at(jids)
         except Exception as error:
             log.error("will be tried again", job="look", exc_info=error)
-        if unanswered:
-            await asyncio.sleep(RETRY)
-            for jid in unanswered:
-                self.keys_changed(jid)
+        self._look_again(again)
+
+    def _look_again(self, jids: Iterable[str]) -> None:
+        for jid in jids:
+            asyncio.get_running_loop().call_later(RETRY, self.keys_changed, jid)
 
     async def _recheck(self) -> None:
+        """Look at everybody; who does not answer now is looked at the next time."""
         await self._look_at(await self._store.addresses())
+        self._look_again(self._doubted)
 
     async def _look_at(self, jids: list[str]) -> set[str]:
-        """Look at people's keys and keep what was found; return who did not answer.
+        """Look at people's keys and keep what was found; return whom to look at again soon.
 
         What is found by a look that began before another one that has been kept is not kept.
         """
-        ticket, unanswered = next(self._tickets), set()
+        ticket, again = next(self._tickets), set()
         async for part in self._keys.check(jids):
-            unanswered |= {j for j, found in part.items() if found.keys is Keys.UNKNOWN}
+            doubtful = await self._doubtful(part)
+            again |= doubtful | {j for j, found in part.items() if found.keys is Keys.UNKNOWN}
             newest = {j: found for j, found in part.items() if self._looked.get(j, -1) < ticket}
-            self._looked.update(dict.fromkeys(newest, ticket))
-            for jid in await self._store.save_readiness(newest, self._clock()):
-                log.info("keys", jid=jid, keys=str(part[jid].keys), reason=str(part[jid].reason))
+            kept = {j: found for j, found in newest.items() if j not in doubtful}
+            self._looked.update(dict.fromkeys(kept, ticket))
+            for jid in kept:
+                self._doubted.pop(jid, None)
+            for jid in await self._store.save_readiness(kept, self._clock()):
+                log.info("keys", jid=jid, keys=str(kept[jid].keys), reason=str(kept[jid].reason))
                 self._mark(await self._store.rooms_of(jid))
-        return unanswered
+        return again
+
+    async def _doubtful(self, part: Mapping[str, Readiness]) -> set[str]:
+        """Return whose keys have only just gone: a client that writes its nodes anew is not gone.
+
+        They are looked at a second time, and believed then.
+        """
+        now = asyncio.get_running_loop().time()
+        gone = {j for j, found in part.items() if found.keys is Keys.MISSING}
+        for jid in part.keys() - gone:
+            self._doubted.pop(jid, None)
+        for jid in await self._store.usable(gone):
+            self._doubted.setdefault(jid, now)
+        return {j for j in gone if now - self._doubted.get(j, -math.inf) < DOUBT}
 
     async def _nudge_some(self) -> None:
         """Write to those who wait for long, one after the other."""

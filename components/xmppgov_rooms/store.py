@@ -186,6 +186,16 @@ class RoomsStore:
         )
         return [row["jid"] for row in rows]
 
+    async def usable(self, jids: Iterable[str]) -> list[str]:
+        """Return those of `jids` whose keys are known as usable."""
+        wanted = set(jids)
+        if not wanted:
+            return []
+        rows = await self._database.fetch_all(
+            "SELECT jid FROM people WHERE keys = ?", (str(Keys.USABLE),)
+        )
+        return [row["jid"] for row in rows if row["jid"] in wanted]
+
     async def rooms_of(self, jid: str) -> list[str]:
         """Return the rooms in which an address has a seat."""
         rows = await self._database.fetch_all("SELECT room FROM seats WHERE jid = ?", (jid,))

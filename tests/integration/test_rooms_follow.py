@@ -149,6 +149,8 @@ async def test_the_last_usable_device_vanishes_and_comes_back(
         await occupant.join("Dan")
         await publish_keys(dan, device=DEVICE + 1)  # another device takes over: nothing happens
         await delete_node(dan, bundle_node(DEVICE))
+        await delete_node(dan, DEVICE_LIST)  # a client that writes its nodes anew
+        await publish_keys(dan, device=DEVICE + 1)
         for change, reason in (
             (delete_node(dan, bundle_node(DEVICE + 1)), Reason.NO_BUNDLE),
             (publish_device_list(dan), Reason.EMPTY_DEVICE_LIST),
@@ -167,6 +169,8 @@ async def test_the_last_usable_device_vanishes_and_comes_back(
             await world.stands("vanish", "dan", Standing.ADMITTED)
             assert len(await assert_strict(clara, room)) == 2
         assert occupant.role("Dan Durand") == "none"
+        gone = [x for x in world.rooms.log.read_text("utf-8").splitlines() if "keys=missing" in x]
+        assert len([x for x in gone if "dan@" in x and "no-device-list" in x]) <= 2
 
 
 async def test_members_follow_the_directory(world: Governance, prosody: Prosody) -> None:
