@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.report import Report
 from xmppgov.archive.verify import LogCheck, RecordCheck
-from xmppgov.errors import CheckFailed, NotFound
+from xmppgov.errors import CheckFailed, NotFound, StorageError
 from xmppgov.i18n import Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
 from xmppgov.tlog.merkle import inclusion_proof, leaf_hash
@@ -214,6 +214,11 @@ class Inspection:
 @asynccontextmanager
 async def inspected(section: ArchiveSection) -> AsyncIterator[Inspection]:
     """Open the archive for reading. Raises `StorageError` or `NoteInvalid`."""
+    for file in (section.database, section.lock_database, section.verifier_file):
+        if not file.exists():
+            raise StorageError(
+                texts("{path}: the file is missing; has this archive ever run?", path=file)
+            )
     store = await RecordStore.open_read_only(section.database)
     try:
         lock = await LockStore.open_read_only(section.lock_database, section.origin)

@@ -1,0 +1,174 @@
+"""The archivist's commands: what they print, for people and for scripts, and their exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.unit.archive.batches import START, batch, hole, record
+from tests.unit.components.archive.conftest import EPOCH, Place
+from xmppgov.config import load
+from xmppgov.errors import CheckFailed, ConfigurationError, NotFound, StorageError, XmppgovError
+from xmppgov.tlog.merkle import leaf_hash
+from xmppgov.tlog.note import VerifierKey
+from xmppgov.tlog.proof import TlogProof
+from xmppgov_archive.__main__ import build
+from xmppgov_archive.commands import app
+from xmppgov_archive.component import ArchiveComponent
+from xmppgov_archive.config import Config
+
+MONTH = 31 * 86_400_000
+
+
+@pytest.fixture
+def filled(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    monkeypatch.delenv("LC_ALL", raising=False)
+    later = [record(n, in_room=True, t=START + MONTH + n) for n in range(13, 20)]
+    asyncio.run(place.fill(batch(EPOCH, *(record(n) for n in range(1, 11)), hole(11, 12), *later)))
+    return place
+
+
+def run(place: Place, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--config", str(place.config())])
+
+
+def test_status(filled: Place) -> None:
+    document = json.loads(run(filled, "status", "--json").stdout)
+    assert (document["records"], document["entries"], document["size"]) == (17, 19, 19)
+    assert document["holes"] == 2
+    assert (
+        document["emitters"][0] | {"server": "gov.localhost", "last": 19} == document["emitters"][0]
+    )
+    vkey = VerifierKey.parse(Path(document["verifier_key_file"]).read_text())
+    assert vkey.name == document["origin"] == "archive.gov.localhost/2026"
+    shown = run(filled, "status").stdout
+    assert "gov.localhost" in shown
+    assert "verifier.vkey" in shown
+
+
+def test_verify_is_silent_about_nothing(filled: Place) -> None:
+    good = run(filled, "verify")
+    assert good.exit_code == 0
+    assert "17" in good.stdout
+    with sqlite3.connect(filled.section.database) as database:
+        database.execute("DELETE FROM records WHERE idx = 5")
+    bad = run(filled, "verify")
+    assert isinstance(bad.exception, CheckFailed)
+    assert "entry 5" in bad.stdout
+    assert "record-missing" in bad.stdout
+    document = json.loads(run(filled, "verify", "--json").stdout)
+    assert (document["ok"], document["counts"]) == (False, {"record-missing": 1})
+    assert document["findings"][0]["where"] == "entry 5"
+
+
+def test_verify_against_a_kept_checkpoint(filled: Place, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes((filled.section.tiles_dir / "checkpoint").read_bytes())
+    assert run(filled, "verify", "--since", str(kept)).exit_code == 0
+    kept.write_bytes(b"rubbish")
+    assert isinstance(run(filled, "verify", "--since", str(kept)).exception, CheckFailed)
+    assert isinstance(run(filled, "verify", "--since", "/nowhere").exception, NotFound)
+
+
+def test_prove_gives_a_file_that_verifies_offline(filled: Place, tmp_path: Path) -> None:
+    out = tmp_path / "record.tlog-proof"
+    assert run(filled, "prove", "--id", record(3).id, "--out", str(out)).exit_code == 0
+    proof = TlogProof.parse(out.read_bytes())
+    key = VerifierKey.parse(filled.section.verifier_file.read_text())
+    assert proof.verify(leaf_hash(proof.extra), [key], filled.section.origin).size == 19
+    assert proof.index == 3
+    assert run(filled, "prove", "3").stdout.encode() == out.read_bytes()
+    document = json.loads(run(filled, "prove", "3", "--json").stdout)
+    assert (document["index"], document["size"]) == (3, 19)
+    for wrong, error in (
+        (["prove", "19"], CheckFailed),
+        (["prove", "--id", "019ab0c4-7d6e-7c55-8f0e-ffffffffffff"], NotFound),
+        (["prove"], ConfigurationError),
+        (["prove", "1", "--id", "x"], ConfigurationError),
+    ):
+        assert isinstance(run(filled, *wrong).exception, error), wrong
+
+
+def rows(place: Place, *words: str) -> dict:
+    return json.loads(run(place, "query", *words, "--json").stdout)
+
+
+def test_query_by_day_room_and_person(filled: Place) -> None:
+    assert len(rows(filled, "--day", "2025-11-23")["records"]) == 10
+    assert len(rows(filled, "--day", "2025-12-24")["records"]) == 7
+    assert rows(filled, "--day", "2025-11-24") == {"records": [], "more": False}
+    alice = rows(filled, "--person", "alice@gov.localhost")["records"]
+    assert len(alice) == 17
+    assert alice == sorted(alice, key=lambda r: r["t"])
+    bob = rows(filled, "--person", "bob@gov.localhost", "--limit", "4")
+    assert (len(bob["records"]), bob["more"]) == (4, True)
+    assert {r["to"] for r in bob["records"]} == {"bob@gov.localhost"}
+    room = rows(filled, "--room", "grp-1@rooms.gov.localhost", "--day", "2025-12-24")["records"]
+    assert {r["room"] for r in room} == {"grp-1@rooms.gov.localhost"}
+    assert rows(filled, "--person", "grp-1@rooms.gov.localhost")["records"] == []
+
+
+def test_query_s_table_fits_the_terminal(filled: Place) -> None:
+    shown = run(filled, "query", "--person", "alice@gov.localhost", "--limit", "12").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "2025-11-23" in shown
+    assert "--limit" in shown
+
+
+@pytest.mark.parametrize(
+    "words", [["query"], ["query", "--day", "yesterday"], ["query", "--day", "2025-02-30"]]
+)
+def test_misuse_is_said(filled: Place, words: list[str]) -> None:
+    assert isinstance(run(filled, *words).exception, ConfigurationError)
+
+
+def test_commands_read_beside_a_running_archive(place: Place) -> None:
+    async def both() -> None:
+        async with place.running() as archive:
+            await archive.commit("gov.localhost", batch(EPOCH, record(1)))
+            found = await asyncio.to_thread(run, place, "query", "--day", "2025-11-23", "--json")
+            assert len(json.loads(found.stdout)["records"]) == 1
+            done = await asyncio.to_thread(run, place, "verify", "--json")
+            assert json.loads(done.stdout)["records"] == 1
+
+    asyncio.run(both())
+
+
+def test_an_archive_that_never_ran_is_said(place: Place) -> None:
+    assert isinstance(run(place, "status").exception, StorageError)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("tiles_dir", "tile_dir"),
+        ("/keys'", "/records/keys'"),
+        ("lock/lock.db", "records/records.db"),
+        ("2026'", "20 26'"),
+        ("= 0.05", "= 5"),
+    ],
+)
+def test_a_wrong_setting_is_named(place: Place, old: str, new: str) -> None:
+    file = place.config()
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    with pytest.raises(ConfigurationError):
+        load(Config, file)
+
+
+async def test_the_configuration_builds_the_component(place: Place) -> None:
+    async with build(load(Config, place.config())) as component:
+        assert isinstance(component, ArchiveComponent)
+    assert (place.section.tiles_dir / "checkpoint").exists()
+    place.section.signing_key_file.write_text("PRIVATE+KEY+x")
+    with pytest.raises(XmppgovError):
+        async with build(load(Config, place.config())):
+            pass
