@@ -56,7 +56,7 @@ _COLUMNS = {
 _MATCHES = """SELECT listing.* FROM {table} JOIN listing ON listing.number = {table}.rowid
 WHERE {table} MATCH ? AND (? OR listing.jid <> '') LIMIT ?"""
 _WORDS = _MATCHES.format(table="listing_words")
-_TRIGRAMS = _MATCHES.format(table="listing_trigrams")
+_TRIGRAMS = _MATCHES.format(table="listing_trigrams").replace("LIMIT", "ORDER BY rank LIMIT")
 _POSTS = """SELECT post.person, post.title, post.body, body.name, body.short FROM post
 JOIN body ON body.id = post.body WHERE post.person IN ({marks})
 AND post.start <= ? AND ? <= post.end AND body.start <= ? AND ? <= body.end
@@ -101,16 +101,21 @@ class Index:
         return await self._database.fetch_all(sql, (expression, everyone, limit))
 
     async def _alike(self, query: Query, everyone: bool) -> list[sqlite3.Row]:
-        """Return people whose name looks like the query; only for words that may be names."""
+        """Return people whose name looks like the query; only for words that may be names.
+
+        With several words, one is likely right and finds whom to compare; else the trigrams do.
+        """
         if any(word.field == "body" for word in query.words):
             return []
-        trigrams = _trigrams(query.text)
-        if not trigrams:
-            return []
-        rows = await self._fetch(_TRIGRAMS, " OR ".join(trigrams), everyone, 20 * POOL)
-        scored = ((_likeness(query.text, row), row) for row in rows)
-        good = [(score, row) for score, row in scored if score >= ALIKE]
-        return [row for _, row in sorted(good, key=lambda pair: (-pair[0], _order(pair[1])))]
+        if len(query.words) > 1:
+            right = " OR ".join(f'"{word.text}"' for word in query.words)
+            some = await self._fetch(_WORDS, f"{{family given}} : ({right})", everyone, 20 * POOL)
+            good = _best(query, some)
+            if good:
+                return good
+        trigrams = " OR ".join(_trigrams(query.text))
+        rows = await self._fetch(_TRIGRAMS, trigrams, everyone, 3 * POOL) if trigrams else []
+        return _best(query, rows)
 
     async def rebuild(self, ids: Sequence[str], day: date) -> None:
         """Make the rows of the people `ids` anew, with their posts of `day`."""
@@ -198,6 +203,13 @@ def _steps(query: Sequence[Word]) -> Iterator[str]:
 def _trigrams(text: str) -> list[str]:
     found = (w[n : n + 3] for w in text.split() for n in range(len(w) - 2))
     return [f'"{trigram}"' for trigram in dict.fromkeys(found)]
+
+
+def _best(query: Query, rows: Iterable[sqlite3.Row]) -> list[sqlite3.Row]:
+    """Return the rows that are alike enough, the most alike first."""
+    scored = ((_likeness(query.text, row), row) for row in rows)
+    good = [(score, row) for score, row in scored if score >= ALIKE]
+    return [row for _, row in sorted(good, key=lambda pair: (-pair[0], _order(pair[1])))]
 
 
 def _likeness(text: str, row: sqlite3.Row) -> float:
