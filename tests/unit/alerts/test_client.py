@@ -1,7 +1,9 @@
 """What the client repeats, and that it repeats it under the same id."""
 
+import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -41,18 +43,26 @@ def good(_: web.Request) -> web.Response:
     return web.json_response({"id": "a" * 16}, status=202)
 
 
-async def ask(tmp_path: Path, server: Flaky, patience: float = 10) -> str:
-    config = section(tmp_path, one={})
+@asynccontextmanager
+async def serving(server: Flaky, port: int) -> AsyncIterator[None]:
     app = web.Application()
     app.router.add_post("/v1/alerts", server.handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", config.port).start()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
-        async with AlertsClient(config.address, config.keys[0], patience=patience) as client:
-            return await client.send(ALERT, "r1")
+        yield
     finally:
         await runner.cleanup()
+
+
+async def ask(tmp_path: Path, server: Flaky, patience: float = 10) -> str:
+    config = section(tmp_path, one={})
+    async with (
+        serving(server, config.port),
+        AlertsClient(config.address, config.keys[0], patience=patience) as client,
+    ):
+        return await client.send(ALERT, "r1")
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +99,19 @@ async def test_a_closed_port_is_told_at_once(tmp_path: Path) -> None:
         async with AlertsClient(config.address, config.keys[0]) as client:
             with pytest.raises(Unreachable, match="run alerts"):
                 await client.send(ALERT, "r1")
+
+
+async def test_who_restarts_meanwhile_is_asked_again_under_the_same_id(tmp_path: Path) -> None:
+    config = section(tmp_path, one={})
+    first, second = Flaky(cut), Flaky(good)
+    async with AlertsClient(config.address, config.keys[0], patience=10) as client:
+        async with serving(first, config.port):
+            sending = asyncio.create_task(client.send(ALERT, "r1"))
+            async with asyncio.timeout(5):
+                while not first.ids:
+                    await asyncio.sleep(0.001)
+        await asyncio.wait({sending}, timeout=0.1)
+        assert not sending.done()
+        async with serving(second, config.port):
+            assert await sending == "a" * 16
+    assert (first.ids, second.ids) == (["r1"], ["r1"])
