@@ -307,6 +307,17 @@ SPOKEN = {
         "chat",
         "none",
     ),
+    "stuffed state": (
+        f'<composing xmlns="http://jabber.org/protocol/chatstates">{CANARY}</composing>',
+        "chat",
+        "none",
+    ),
+    "false carbon": (
+        f'<received xmlns="urn:xmpp:carbons:2"><forwarded xmlns="urn:xmpp:forward:0">{CANARY}'
+        "</forwarded></received>",
+        "chat",
+        "none",
+    ),
     "bare thread": (f"<thread>{CANARY}</thread>", "chat", "none"),
 }
 

@@ -66,13 +66,15 @@ def status(server: Prosody) -> dict[str, str]:
 
 async def test_the_status_counts(server: Prosody) -> None:
     async with logged_in(server, ALICE) as alice, logged_in(server, BOB) as bob:
-        inbox = Inbox(bob)
+        inbox, refused = Inbox(bob), Inbox(alice)
+        say(alice, "salon@rooms.gov.localhost", "groupchat")
+        await refused.get('type="error"')
         say(alice, BOB)
         say(alice, BOB, inside='<active xmlns="http://jabber.org/protocol/chatstates"/>')
         say(alice, BOB, inside='<received xmlns="urn:xmpp:receipts" id="x"/>')
         await inbox.get("receipts")
     waiting = status(server)
-    expected = {"records": "2", "skipped": "1", "refused": "0", "depth": "2", "healthy": "true"}
+    expected = {"records": "2", "skipped": "1", "refused": "1", "depth": "2", "healthy": "true"}
     assert waiting == waiting | expected
     assert waiting["trouble"] == "remote-server-timeout"
     sink = Sink()

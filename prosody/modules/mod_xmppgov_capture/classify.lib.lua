@@ -8,7 +8,8 @@ local MUC_USER = "http://jabber.org/protocol/muc#user";
 local PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
 local PRIVILEGE = "urn:xmpp:privilege:2";
 
--- Elements that make no message of a stanza by themselves: they go with one.
+-- Elements that make no message of a stanza by themselves: they go with one. With something inside, a
+-- person could speak through them, so from a client they count then.
 local COMPANIONS = {
 	["urn:xmpp:hints"] = true;
 	["urn:xmpp:sid:0"] = true;
@@ -55,6 +56,8 @@ local function read_child(facts, child, from_client)
 		facts.keytransport = name == "encrypted" and not child:get_child("payload");
 	elseif xmlns == "urn:xmpp:sid:0" then
 		if name == "origin-id" then facts.oid = child.attr.id; end
+	elseif from_client and child[1] and (OPTIONAL[xmlns] or COMPANIONS[xmlns] and xmlns ~= MUC_USER) then
+		facts.message = true;
 	elseif OPTIONAL[xmlns] then
 		facts.optional = OPTIONAL[xmlns];
 	elseif xmlns == MUC_USER then
@@ -69,7 +72,7 @@ local function read_child(facts, child, from_client)
 	elseif xmlns == "urn:xmpp:mam:2" and name == "result" and not from_client then
 		facts.machinery = true;
 	elseif xmlns == PRIVILEGE and not from_client then
-		facts.privilege = true;
+		facts.privilege, facts.message = true, true;
 	elseif xmlns == "urn:xmpp:delay" then
 		facts.delay = child.attr.from or true;
 	elseif not COMPANIONS[xmlns] then

@@ -92,11 +92,17 @@ local function is_greeting(stanza, facts, from)
 	return facts.delay == from or no_subject;
 end
 
+-- The envelope of a message by privilege (XEP-0356) goes to a host, which sends what is in it.
+local function is_envelope(stanza, facts)
+	local to = facts.privilege and stanza.attr.to;
+	return to and not to:find("@", 1, true);
+end
+
 function traffic:capture(event, path, from_room)
 	local origin, stanza, recorder = event.origin, event.stanza, self.recorder;
 	if event[SEQ] then return; end
 	local facts, kind = recorder:examine(origin, stanza);
-	if not kind or facts.privilege or from_room and not (kind == "invite" and facts.muc_user) then
+	if not kind or is_envelope(stanza, facts) or from_room and not (kind == "invite" and facts.muc_user) then
 		return recorder:skip();
 	end
 	local attr = stanza.attr;
