@@ -30,7 +30,7 @@ class AlertsClient:
     """One key's access to the webhook: `async with AlertsClient(…)`."""
 
     def __init__(self, address: str, key: KeySection, *, patience: float = PATIENCE) -> None:
-        self._address = address
+        self._address = address.rstrip("/")
         self._secret = read_sender(key).key.secret
         self._patience = patience
         self._session: aiohttp.ClientSession | None = None

@@ -1,0 +1,94 @@
+"""What must hold after any number of kills: each check names what it found."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from tests.chaos.world import World
+from tests.rooms import until
+from tests.strict import assert_strict
+from xmppgov_archive.pseudonyms import keyed
+
+FLOWING = 60.0  # seconds in which the spool empties
+
+
+def _records(state: Path) -> list[tuple[str, int, str | None]]:
+    """Return (emitter and epoch, sequence, keyed origin-id) of every record."""
+    with sqlite3.connect(f"file:{state / 'archive' / 'archive.db'}?mode=ro", uri=True) as database:
+        rows = database.execute(
+            "SELECT json_extract(body, '$.em'), json_extract(body, '$.es'),"
+            " json_extract(body, '$.oid') FROM records WHERE json_extract(body, '$.es') IS NOT NULL"
+        ).fetchall()
+    return [(str(em), int(es), oid) for em, es, oid in rows]
+
+
+def _keyed(state: Path, origin_id: str) -> set[str]:
+    """Return what `origin_id` is in a record, under the key of any day of the run."""
+    keys = (file.read_bytes() for file in (state / "archive-keys").glob("day-*.key"))
+    return {keyed(key, "oid", origin_id.encode()) for key in keys}
+
+
+async def every_delivered_message_has_its_record(world: World) -> None:
+    """Each message that reached a person is in the archive, once."""
+    delivered = [m for w in world.writers for m in w.arrived if m in {*w.sent, *_all_sent(world)}]
+    assert delivered, "no load, no proof"
+
+    async def missing() -> bool:
+        known = {oid for _, _, oid in _records(world.demo.state)}
+        return all(_keyed(world.demo.state, m) & known for m in delivered)
+
+    await until(missing, FLOWING)
+    oids = [oid for _, _, oid in _records(world.demo.state) if oid]
+    sent = {k for m in _all_sent(world) for k in _keyed(world.demo.state, m)}
+    doubled = {oid for oid in oids if oid in sent and oids.count(oid) > 1}
+    assert not doubled, f"{len(doubled)} messages have two records"
+
+
+def _all_sent(world: World) -> set[str]:
+    return {message for writer in world.writers for message in writer.sent}
+
+
+def no_number_twice_and_none_missing(world: World) -> None:
+    """Each emitter's counters run from 1 without a hole and without a repetition."""
+    by_emitter: dict[str, list[int]] = {}
+    for emitter, seq, _ in _records(world.demo.state):
+        by_emitter.setdefault(emitter, []).append(seq)
+    for emitter, numbers in by_emitter.items():
+        assert sorted(numbers) == list(range(1, len(numbers) + 1)), emitter
+
+
+def every_alert_reached_everybody_once(world: World) -> None:
+    """Nobody missed an alert, and nobody read one twice."""
+    for someone in world.residents:
+        heard = {words: someone.times_heard(words) for words in world.sent.values()}
+        wrong = {words: times for words, times in heard.items() if times != 1}
+        assert not wrong, (
+            f"{someone.jid}: {wrong} of {len(heard)}; unreadable: {someone.unreadable}"
+        )
+
+
+def the_log_verifies(world: World) -> None:
+    """`archive verify` finds nothing wrong."""
+    done = world.demo.cli("archive", "verify", *world.demo.config("archive"), check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def the_room_is_open_to_strict_clients(world: World) -> None:
+    """Every address in the room's lists has keys, as a member sees it."""
+    room = f"{world.group}@{world.demo.ready['services']['muc']}"
+
+    async def all_in() -> bool:
+        named = await assert_strict(world.residents[0].account, room)
+        return {someone.jid for someone in world.residents} <= set(named)
+
+    await until(all_in, FLOWING)
+
+
+async def check(world: World) -> None:
+    """Check every promise."""
+    await every_delivered_message_has_its_record(world)
+    no_number_twice_and_none_missing(world)
+    every_alert_reached_everybody_once(world)
+    await the_room_is_open_to_strict_clients(world)
+    the_log_verifies(world)
