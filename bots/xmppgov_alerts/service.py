@@ -145,9 +145,10 @@ class Alerts:
         Raises:
             NotFound: there is no such alert, or its text is wiped.
         """
-        alert, sealed = await self._store.alert(reference), await self._store.sealed(reference)
-        if alert is None or sealed is None:
+        found = await self._store.with_text(reference)
+        if found is None:
             raise _unknown()
+        alert, sealed = found
         sender = self._senders.get(alert.key_name)
         label = sender.label if sender else alert.key_name
         return wording.alert_text(alert, self._cipher.open(sealed, alert.id), label, self._zone)

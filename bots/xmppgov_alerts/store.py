@@ -104,10 +104,10 @@ class AlertStore:
         row = await self._database.fetch_one("SELECT * FROM alert WHERE id = ?", (alert_id,))
         return _alert(row) if row else None
 
-    async def sealed(self, alert_id: str) -> bytes | None:
-        """Return an alert's sealed text, or None once it is wiped."""
-        row = await self._database.fetch_one("SELECT sealed FROM alert WHERE id = ?", (alert_id,))
-        return row["sealed"] if row else None
+    async def with_text(self, alert_id: str) -> tuple[Alert, bytes] | None:
+        """Return an alert and its sealed text, or None once that is wiped."""
+        row = await self._database.fetch_one("SELECT * FROM alert WHERE id = ?", (alert_id,))
+        return (_alert(row), row["sealed"]) if row and row["sealed"] is not None else None
 
     async def any_sealed(self) -> tuple[str, bytes] | None:
         """Return the id and the sealed text of one open alert, to try the key on."""
