@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from xmppgov.archive.batch import ENCRYPTIONS, KINDS, SCOPES, Batch, Hole, WireRecord
 from xmppgov.archive.jcs import Value
-from xmppgov.archive.stanza import ENCRYPTIONS, KINDS, SCOPES, Batch, Hole, WireRecord
 from xmppgov_archive.pseudonyms import Pseudonyms
 
 UNKNOWN_UNIT = "unknown"

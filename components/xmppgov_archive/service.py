@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import structlog
 
 from xmppgov.archive import jcs
+from xmppgov.archive.batch import Batch, Hole, WireRecord
 from xmppgov.archive.model import (
     FIELDS,
     LARGEST_EMITTER,
@@ -23,7 +24,6 @@ from xmppgov.archive.model import (
     emitter_text,
     encode_fields,
 )
-from xmppgov.archive.stanza import Batch, Hole, WireRecord
 from xmppgov.archive.verify import seal
 from xmppgov.errors import LocalFault
 from xmppgov.i18n import Texts

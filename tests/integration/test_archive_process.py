@@ -18,7 +18,8 @@ from slixmpp.exceptions import IqError, IqTimeout
 
 from tests.streams import component_section, connected, logged_in
 from tests.unit.archive.batches import batch, hole, record
-from xmppgov.archive.stanza import NS, Batch, write_batch
+from xmppgov.archive.batch import Batch
+from xmppgov.archive.stanza import NS, write_batch
 from xmppgov.demo.prosody import Prosody
 from xmppgov.xmpp.component import Component
 from xmppgov.xmpp.refusal import refusal

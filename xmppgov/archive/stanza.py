@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
+from xmppgov.archive.batch import ENCRYPTIONS, KINDS, SCOPES, Batch, Hole, WireRecord
 from xmppgov.archive.model import LARGEST_EPOCH, LARGEST_SEQ
 from xmppgov.errors import BadRequest, Detail
 from xmppgov.i18n import Texts
@@ -23,33 +23,6 @@ _RECORD, _HOLE = f"{{{NS}}}record", f"{{{NS}}}hole"
 LARGEST_BATCH = 2000  # records and holes
 LARGEST_TIME = 253_402_300_799_999  # the last millisecond of the year 9999
 
-KINDS = {
-    "chat": "msg.direct",
-    "normal": "msg.direct",
-    "groupchat": "msg.room",
-    "muc-pm": "msg.private",
-    "invite": "msg.invite",
-    "subject": "msg.subject",
-    "bounce": "msg.bounce",
-    "call": "msg.call",
-    "keytransport": "msg.keytransport",
-}
-"""Kinds on the wire, and what they are called in a record."""
-SCOPES = {
-    "c2s": "internal",
-    "component": "internal",
-    "local": "internal",
-    "s2s-in": "s2s-in",
-    "s2s-out": "s2s-out",
-}
-ENCRYPTIONS = {
-    "omemo:siacs": "omemo:0",
-    "omemo:2": "omemo:2",
-    "openpgp:0": "openpgp:0",
-    "x:encrypted": "x:encrypted",
-    "otr": "otr",
-    "none": "none",
-}
 _IN_ROOM = {"groupchat", "subject"}
 _STATES = {"accepted", "unconfirmed"}
 _REASONS = {"boot", "lost"}
@@ -61,46 +34,6 @@ _UUID7 = re.compile(
 )
 _BARE = re.compile(r"(?:[^\s@/\x00-\x1f]{1,1023}@)?[^\s@/\x00-\x1f]{1,1023}")
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}|sha256:[0-9a-f]{64}", re.ASCII)
-
-
-class WireRecord(NamedTuple):
-    """One record as the server sends it: bare addresses, sizes in bytes, times in ms UTC."""
-
-    seq: int
-    id: str
-    t: int
-    kind: str
-    path: str
-    sender: str
-    to: str | None
-    room: str | None
-    n: int | None
-    size: int
-    enc: str
-    oid: str | None
-    sid: str | None
-    state: str
-
-    def content(self) -> bytes:
-        """Return bytes that are equal for equal records only (no value holds a NUL)."""
-        return "\0".join(["" if value is None else str(value) for value in self]).encode()
-
-
-class Hole(NamedTuple):
-    """Numbers that the server has no records for; `reason` is "boot" or "lost"."""
-
-    first: int
-    last: int
-    reason: str
-
-
-class Batch(NamedTuple):
-    """The numbers from `first` to `last` of `epoch`, in order, each in a record or in a hole."""
-
-    epoch: int
-    first: int
-    last: int
-    items: tuple[WireRecord | Hole, ...]
 
 
 def parse_batch(element: ET.Element) -> Batch:

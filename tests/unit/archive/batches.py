@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xmppgov.archive.stanza import Batch, Hole, WireRecord
+from xmppgov.archive.batch import Batch, Hole, WireRecord
 
 START = 1_763_864_012_345  # ms
 

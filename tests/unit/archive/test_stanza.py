@@ -11,12 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.archive.batches import batch, hole, record
+from xmppgov.archive.batch import KINDS, Batch, Hole, WireRecord
 from xmppgov.archive.stanza import (
-    KINDS,
     NS,
-    Batch,
-    Hole,
-    WireRecord,
     committed,
     parse_batch,
     parse_status,

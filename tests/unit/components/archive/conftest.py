@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from xmppgov.archive.batch import Batch
 from xmppgov.archive.report import Report
-from xmppgov.archive.stanza import Batch
 from xmppgov_archive.__main__ import opened
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection import Inspection, inspected

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.streams import read
 from tests.unit.archive.batches import batch, hole, record
 from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
-from xmppgov.archive.stanza import Batch
+from xmppgov.archive.batch import Batch
 from xmppgov.errors import NotFound, StorageError, Unreachable
 from xmppgov.i18n import Text
 from xmppgov_archive.service import Committed, Contradicted, Expected
