@@ -1,4 +1,4 @@
-"""A whole demo, and in it a deputy in Converse.js and a colleague of the same group in Profanity."""
+"""A demo, and in it a deputy in Converse.js and a colleague of the same group in Profanity."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.clients.converse import Converse, chromium
+from tests.clients.converse import Chromium, Converse
 from tests.clients.profanity import Profanity
 from tests.conftest import require_program
 from tests.demo_process import Demo, free_base_port
@@ -41,16 +40,17 @@ def demo(
 
 
 @pytest.fixture(scope="session")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Chromium]:
     """A headless Chromium."""
-    with chromium(require_program(request.config, "chromium")) as running:
-        yield running
+    running = Chromium(require_program(request.config, "chromium"))
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")
 def pair(
     demo: Demo,
-    browser: Browser,
+    browser: Chromium,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Pair]:

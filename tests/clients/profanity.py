@@ -69,6 +69,11 @@ class Profanity:
         self.type("/omemo gen")
         self.wait_for("Device ID")
 
+    def open_chat(self, jid: str) -> None:
+        """Go to the conversation with `jid`; from a room, /msg would look for an occupant."""
+        self.type("/win 1")
+        self.type(f"/msg {jid}")
+
     def close(self) -> None:
         """End the client and its terminal."""
         self._tmux("kill-server")

@@ -68,7 +68,7 @@ def test_both_read_an_alert(pair: Pair) -> None:
     bot = pair.demo.ready["services"]["alerts"]
     pair.converse.open_contact(bot)
     pair.converse.wait_for_message(ALERT)
-    pair.profanity.type(f"/msg {bot}")
+    pair.profanity.open_chat(bot)
     pair.profanity.wait_for(ALERT)
 
 
@@ -77,12 +77,12 @@ def test_both_ask_the_directory(pair: Pair) -> None:
     pair.converse.open_contact(bot)
     pair.converse.wait_for_padlock()
     pair.converse.write(QUESTION)
-    pair.converse.wait_for_message("@gov.localhost")
-    pair.profanity.type(f"/msg {bot}")
+    pair.converse.wait_for_message("xmpp:")
+    pair.profanity.open_chat(bot)
     pair.profanity.type("/omemo start")
     pair.profanity.wait_for("[OMEMO]")
     pair.profanity.type(QUESTION)
-    pair.profanity.wait_for("@gov.localhost")
+    pair.profanity.wait_for("xmpp:")
 
 
 def test_the_page_asked_nobody_else(pair: Pair) -> None:

@@ -34,6 +34,34 @@ converse.plugins.add('xmppgov-bookmarks', {
     },
 });
 
+// A first message reaches a new conversation twice, live and from the server's archive, and can be
+// decrypted only once: Converse would show the copy that it cannot read, or spoil the session by
+// decrypting both at the same time. So one at a time, and what was read is not decrypted again.
+const read = new Map(); // ciphertext -> plaintext, of this page's last messages
+const MOST_READ = 500;
+
+async function decryptOnce(decrypt, stanza, attrs, ...more) {
+    const payloads = Array.from(stanza.querySelectorAll('encrypted > payload'), (p) => p.textContent);
+    const ciphertext = payloads.join();
+    if (read.has(ciphertext)) return { ...attrs, plaintext: read.get(ciphertext) };
+    const result = await decrypt(stanza, attrs, ...more);
+    if (ciphertext && result.plaintext) read.set(ciphertext, result.plaintext);
+    if (read.size > MOST_READ) read.delete(read.keys().next().value);
+    return result;
+}
+
+converse.plugins.add('xmppgov-once', {
+    dependencies: ['converse-omemo'],
+    initialize() {
+        let last = Promise.resolve();
+        const events = ['parseMessage', 'parseMUCMessage'].flatMap((n) => this._converse._events[n] ?? []);
+        for (const event of events) {
+            const decrypt = event.callback;
+            event.callback = (...all) => (last = last.catch(() => {}).then(() => decryptOnce(decrypt, ...all)));
+        }
+    },
+});
+
 // The server answers in the language that a stream names, and Converse names none.
 converse.plugins.add('xmppgov-language', {
     initialize() {
@@ -78,5 +106,5 @@ converse.initialize({
     render_media: false,
     allow_non_roster_messaging: true,
     loglevel: 'warn',
-    whitelisted_plugins: ['xmppgov-bookmarks', 'xmppgov-language'],
+    whitelisted_plugins: ['xmppgov-bookmarks', 'xmppgov-language', 'xmppgov-once'],
 });
