@@ -32,9 +32,7 @@ local function entry_element(entry)
 	if entry.reason then
 		return element("hole", { first = ("%d"):format(entry.seq), last = ("%d"):format(entry.last), reason = entry.reason });
 	end
-	local attr = line.attributes(entry.fields);
-	attr.seq, attr.state, attr.sid = ("%d"):format(entry.seq), entry.state, entry.sid or attr.sid;
-	return element("record", attr);
+	return element("record", line.attributes(entry.fields, entry.seq, entry.state, entry.sid));
 end
 
 -- Takes entries for one batch from the reader. Returns them, or nil if there are none.
@@ -170,7 +168,7 @@ end
 function drain:oldest()
 	local entry = self.pending and self.pending[1] or self.reader:peek(RECORDS);
 	local fields = entry and entry.fields;
-	return fields and tonumber(line.attributes(fields).t);
+	return fields and line.time_of(fields);
 end
 
 -- Asks what the archive has of this epoch, so that a restart sends nothing twice.

@@ -17,24 +17,32 @@ local function unseal(line)
 	end
 end
 
--- The fields of a record behind its number, in their order on the line and as on the wire.
-local FIELDS = { "id", "t", "kind", "path", "from", "to", "room", "n", "size", "enc", "oid", "sid" };
-local PATTERN = "^"..("([^\t]*)\t"):rep(#FIELDS - 1).."([^\t]*)$";
+-- The fields of a record behind its number, in their order on the line.
+local PATTERN = "^"..("([^\t]*)\t"):rep(11).."([^\t]*)$";
 
--- Returns the attributes that a record's fields stand for; an empty field is an absent attribute.
-local function attributes(fields)
-	local found = { fields:match(PATTERN) };
-	local attr = {};
-	for i = 1, #found do
-		if found[i] ~= "" then
-			attr[FIELDS[i]] = found[i];
-		end
-	end
-	return attr;
+local function present(value)
+	return value ~= "" and value or nil;
+end
+
+-- Returns the attributes on the wire that a record's fields stand for, with its number and its state;
+-- `stanza_id`, if any, is what became known of it later. The constructor makes the table in one go.
+local function attributes(fields, seq, state, stanza_id)
+	local id, t, kind, path, from, to, room, n, size, enc, oid, sid = fields:match(PATTERN);
+	return {
+		seq = ("%d"):format(seq), state = state, id = id, t = t, kind = kind, path = path, from = present(from),
+		to = present(to), room = present(room), n = present(n), size = size, enc = enc,
+		oid = present(oid), sid = stanza_id or present(sid or ""),
+	};
+end
+
+-- Returns the time of a record in milliseconds.
+local function time_of(fields)
+	return tonumber(fields:match("^[^\t]*\t(%d+)"));
 end
 
 return {
 	seal = seal;
 	unseal = unseal;
 	attributes = attributes;
+	time_of = time_of;
 };
