@@ -53,14 +53,16 @@ end
 
 local function log(...) module:log(...); end
 
--- A reload of this module goes on with the spool that is open: two writers would give numbers twice.
-local shared = module:shared("state");
-local counters = shared.counters or { seen = 0, records = 0, skipped = 0, missed = 0 };
-local journal = shared.journal or journals.new {
+local counters = { seen = 0, records = 0, skipped = 0, missed = 0 };
+local journal = journals.new {
 	folder = spool, boot = boot_id(), reserve = reserve, segment_size = segment_size, idle_size = idle_size,
 	now = os.time, log = log,
 };
-shared.counters, shared.journal = counters, journal;
+
+-- Prosody reloads the global part only and would leave the hosts with dead timers and a second writer.
+function module.save()
+	error("mod_"..module.name.." cannot be reloaded; restart the server", 0);
+end
 
 local drain; -- made when the sending host is there
 local ticking, recovering;
@@ -117,12 +119,11 @@ local recorder = recorders.new {
 };
 local traffic, room_traffic = traffics.new(recorder), rooms.new(recorder);
 
-if not shared.opened then
-	shared.opened = true;
-	local ok, err = journal:open();
-	if not ok then module:log("error", "The spool %s cannot be opened: %s", spool, err); end
-	watch_health();
+local opened, open_error = journal:open();
+if not opened then
+	module:log("error", "The spool %s cannot be opened: %s", spool, open_error);
 end
+watch_health();
 
 local function start_drain(api)
 	drain = drains.new { journal = journal, server = server, archive = archive, api = api, log = log };
@@ -130,6 +131,7 @@ local function start_drain(api)
 end
 
 function module.add_host(host_module)
+	hosts_check.guard(host_module);
 	traffic:watch(host_module);
 	if prosody.hosts[host_module.host].modules.muc then
 		room_traffic:watch(host_module);

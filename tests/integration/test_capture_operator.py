@@ -93,6 +93,22 @@ async def test_a_host_that_comes_later_without_capture_is_turned_away(server: Pr
     assert CANARY not in log
 
 
+async def test_a_reload_is_refused_and_an_unload_stops_the_server(server: Prosody) -> None:
+    before = status(server)["records"]
+    shell(server, 'module:reload("xmppgov_capture", "*")')
+    assert "cannot be reloaded" in (server.state / "log" / "prosody.log").read_text("utf-8")
+    async with logged_in(server, ALICE) as alice, logged_in(server, BOB) as bob:
+        inbox = Inbox(bob)
+        say(alice, BOB)
+        await inbox.get(CANARY)
+    assert int(status(server)["records"]) == int(before) + 1
+    process = server.process
+    assert process is not None
+    shell(server, 'module:unload("xmppgov_capture", "gov.localhost")')
+    await until(lambda: process.poll() is not None)
+    assert process.returncode == 1
+
+
 def test_the_example_of_the_page_is_whole() -> None:
     page = (ROOT / "docs" / "protocol" / "capture.md").read_text("utf-8")
     (example,) = re.findall(r"```\n(xmppgov-spool.*?)```", page, re.DOTALL)

@@ -1,6 +1,7 @@
 -- No host goes without capture: the server stops if one does when it has started.
 
 local hostmanager = require "core.hostmanager";
+local add_task = require "util.timer".add_task;
 
 local function uncaptured(name)
 	local missing = {};
@@ -14,7 +15,7 @@ end
 -- Stops the server with status 1, from its main thread: while it starts, it cannot be stopped.
 local function stop_server(reason)
 	module:log("error", "%s", reason);
-	module:add_timer(0, function ()
+	add_task(0, function () -- not a timer of the module, which may be going
 		prosody.main_thread:run(function () prosody.shutdown(reason, 1); end);
 	end);
 end
@@ -37,7 +38,23 @@ local function check_one(host)
 	end
 end
 
+local leaving = {}; -- hosts that go as a whole
+
+-- Stops the server when the module is taken from a host that stays.
+local function guard(host_module)
+	function host_module.unload()
+		if not leaving[host_module.host] then
+			stop_server(("mod_%s was unloaded from %s. The server stops, because messages there would leave no record.")
+				:format(module.name, host_module.host));
+		end
+	end
+end
+
+module:hook_global("host-deactivating", function (event) leaving[event.host] = true; end);
+module:hook_global("host-deactivated", function (host) leaving[host] = nil; end);
+
 return {
+	guard = guard;
 	check_all = check_all;
 	check_one = check_one;
 	stop_server = stop_server;
