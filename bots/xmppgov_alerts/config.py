@@ -50,7 +50,7 @@ class KeySection(Section):
     secret_file: ConfigPath
     scope: list[Annotated[str, Field(pattern=PATTERN)]] = Field(min_length=1)
     max_severity: Severity = Severity.EXTREME
-    per_minute: int = Field(60, ge=1, le=6000)
+    per_minute: int = Field(300, ge=1, le=6000)
 
 
 class WebhookSection(Section):
