@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from slixmpp.exceptions import IqError, IqTimeout
@@ -18,6 +19,7 @@ from xmppgov.xmpp.handlers import Request, serve
 from xmppgov.xmpp.refusal import refusal
 
 texts = Texts("xmppgov_rooms")
+Kind = Literal["get", "set"]
 PING = "{urn:xmpp:ping}ping"
 _FAULTS: dict[str, type[RemoteFault]] = {
     "item-not-found": NotFound,
@@ -145,7 +147,7 @@ class Governance(Component):
         payload = stanza.privileged(person, request, self.new_id())
         await self._ask("set", person, payload)
 
-    async def _ask(self, kind: str, to: str, payload: ET.Element) -> ET.Element | None:
+    async def _ask(self, kind: Kind, to: str, payload: ET.Element) -> ET.Element | None:
         iq = self.make_iq(ito=to, ifrom=self.boundjid, itype=kind)
         iq.append(payload)
         try:

@@ -5,7 +5,7 @@ has come, and what the server was last told.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,7 @@ class RoomsStore:
             await self._move(db, rows)
 
     @staticmethod
-    async def _move(db: Database, rows: list[tuple[str, ...]]) -> None:
+    async def _move(db: Database, rows: Sequence[tuple[str, ...]]) -> None:
         await db.execute_many(
             "UPDATE seats SET stage = ? WHERE room = ? AND person = ? AND jid = ? AND stage = ?",
             rows,

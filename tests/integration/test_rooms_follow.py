@@ -258,6 +258,25 @@ async def test_killed_at_any_moment_it_goes_on(world: Governance, prosody: Proso
         assert len([x for x in await bookmarks(henri) if x == room]) == 1
 
 
+async def test_the_server_is_killed_and_comes_back(world: Governance, prosody: Prosody) -> None:
+    room = f"server@{MUC}"
+    for person in ("gaspard", "henri"):
+        world.institution.seat(person, "server")
+    await world.institution.import_now()
+    async with logged_in(prosody, "gaspard@gov.localhost") as gaspard:
+        await publish_keys(gaspard)
+        await world.stands("server", "gaspard", Standing.ADMITTED)
+    prosody.kill()
+    prosody.start()
+    async with (
+        logged_in(prosody, "gaspard@gov.localhost") as gaspard,
+        logged_in(prosody, "henri@gov.localhost") as henri,
+    ):
+        await publish_keys(henri)
+        await world.stands("server", "henri", Standing.ADMITTED)
+        assert len(await assert_strict(gaspard, room)) == 2
+
+
 async def test_whoever_waits_is_written_to_once(prosody: Prosody, tmp_path: Path) -> None:
     async with logged_in(prosody, "henri@gov.localhost") as henri:
         await publish_device_list(henri)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
+from typing import Literal
 
 from slixmpp import JID
 from slixmpp.basexmpp import BaseXMPP
@@ -20,6 +21,7 @@ from xmppgov.rooms.model import Listed, Outcome, Room
 from xmppgov.xmpp.refusal import refusal
 
 texts = Texts("xmppgov")
+Kind = Literal["get", "set"]
 TIMEOUT = 30.0  # seconds; a room of a whole chamber takes the server a moment
 LARGEST_QUESTION = 500  # addresses
 _FAULTS: dict[str, type[RemoteFault]] = {
@@ -38,7 +40,7 @@ class _Asker:
         self.address = JID(address)
         self._timeout = timeout
 
-    async def _ask(self, kind: str, payload: ET.Element) -> ET.Element | None:
+    async def _ask(self, kind: Kind, payload: ET.Element) -> ET.Element | None:
         iq = self._stream.make_iq(ito=self.address, itype=kind)
         if self._stream.is_component:
             iq["from"] = self._stream.boundjid
@@ -55,7 +57,7 @@ class _Asker:
             raise self._silent() from error
         return next(iter(answer.xml), None)
 
-    async def _read(self, kind: str, payload: ET.Element) -> ET.Element:
+    async def _read(self, kind: Kind, payload: ET.Element) -> ET.Element:
         answer = await self._ask(kind, payload)
         if answer is None or answer.tag != payload.tag:
             raise BadRequest(texts("The rooms' request or answer cannot be understood."))
