@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 from tests.streams import account_section, connected
 from xmppgov.bot import stanza
 from xmppgov.demo.prosody import Prosody
-from xmppgov.omemo.errors import Undecryptable
+from xmppgov.omemo.errors import Disconnected, Undecryptable
 from xmppgov.omemo.plugin import enable_omemo
 from xmppgov.omemo.store import MIGRATION, OmemoStore
 from xmppgov.storage.database import Database
@@ -40,6 +41,7 @@ class OmemoPerson:
     def __init__(self, server: Prosody, jid: str, database: Database, device: str) -> None:
         self.jid = jid
         self.account = Account(account_section(server, f"{jid}/{device}"))
+        self.account.register_plugin("xep_0198", {"allow_resume": False})
         self.heard: list[Heard] = []
         self.unreadable: list[str] = []
         self.plain: list[str] = []
@@ -50,7 +52,11 @@ class OmemoPerson:
         self._queue: asyncio.Queue[ET.Element] = asyncio.Queue()
         self.omemo = enable_omemo(self.account, OmemoStore(database), database, sole_device=False)
         tag = "{jabber:client}message"
+        self.account.add_event_handler("session_start", self._be_seen)
         self.account.register_handler(Callback("person", MatchXPath(tag), self._receive))
+
+    def _be_seen(self, _event: object) -> None:
+        self.account.send_presence()
 
     def _receive(self, message: Message) -> None:
         self._queue.put_nowait(message.xml)
@@ -88,6 +94,18 @@ class OmemoPerson:
         assert heard
         return heard
 
+    async def has_heard(self, texts: list[str], timeout: float = 15) -> None:
+        """Wait until exactly `texts` were read, in any order, each once."""
+        wanted = Counter(texts)
+        try:
+            async with asyncio.timeout(timeout), self.news:
+                await self.news.wait_for(lambda: Counter(h.text for h in self.heard) == wanted)
+        except TimeoutError:
+            heard = Counter(h.text for h in self.heard)
+            raise AssertionError(
+                f"missing {wanted - heard}, too many {heard - wanted}, unread {self.unreadable}"
+            ) from None
+
     async def listen(self) -> None:
         """Read what comes, until cancelled."""
         while True:
@@ -107,7 +125,13 @@ class OmemoPerson:
             self.plain.append(body)
 
     async def _decrypt(self, xml: ET.Element, encrypted: ET.Element, sender: str) -> None:
-        await self.omemo.prepare([sender])
+        while True:
+            try:
+                await self.omemo.prepare([sender])
+                await self.omemo.prepare_reading(sender, encrypted)
+                break
+            except Disconnected:
+                await asyncio.sleep(0.1)
         try:
             async with self.omemo.exclusive() as unit:
                 text = await unit.decrypt(sender, encrypted)
@@ -134,7 +158,6 @@ async def person(
     try:
         async with connected(someone.account):
             await someone.omemo.ready()
-            someone.account.send_presence()
             yield someone
     finally:
         reading.cancel()

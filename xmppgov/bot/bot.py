@@ -30,6 +30,7 @@ from xmppgov.storage.database import Database
 log = structlog.get_logger()
 texts = Texts("xmppgov")
 
+TROUBLE = 5.0  # seconds between logins that do not succeed
 AT_ONCE = 32  # questions that are being answered
 __all__ = ["Bot", "OnMessage", "Render"]
 
@@ -152,6 +153,7 @@ class Bot:
             if login == self._logins and self.account.online.is_set():
                 reference = secrets.token_hex(4)
                 log.error("the login did not succeed", reference=reference, exc_info=error)
+                await asyncio.sleep(TROUBLE)
                 self.account.abort()
         else:
             self.ready.set()

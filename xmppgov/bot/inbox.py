@@ -23,7 +23,7 @@ from xmppgov.bot.outbox import Outbox
 from xmppgov.bot.store import InboxStore
 from xmppgov.errors import StorageError
 from xmppgov.i18n import Text, Texts
-from xmppgov.omemo.errors import Undecryptable
+from xmppgov.omemo.errors import Disconnected, Undecryptable
 from xmppgov.omemo.plugin import Omemo
 from xmppgov.storage.database import Database
 
@@ -100,9 +100,12 @@ class Inbox:
             try:
                 await self._process(message, given)
             except Exception as error:
-                # Not processed: the archive shows it again after the next login.
-                reference = secrets.token_hex(4)
-                log.error("a message was not processed", reference=reference, exc_info=error)
+                # Not processed, so nothing after it may be: the next login shows it again.
+                if not isinstance(error, Disconnected):
+                    reference = secrets.token_hex(4)
+                    log.error("a message was not processed", reference=reference, exc_info=error)
+                self.close()
+                self._account.abort()
 
     async def _process(self, message: ET.Element, given: str | None) -> None:
         sender = (message.get("from") or "").partition("/")[0].lower()

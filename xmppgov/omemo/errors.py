@@ -24,6 +24,13 @@ class NoKeys(LocalFault):
         self.reason = reason
 
 
+class Disconnected(LocalFault):
+    """The connection was lost while keys were fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(texts("The connection was lost."))
+
+
 class Undecryptable(RemoteFault):
     """A message cannot be decrypted: not meant for this device, malformed, or seen before."""
 

@@ -17,7 +17,7 @@ import asyncio
 import math
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,6 +32,7 @@ from slixmpp.plugins.base import register_plugin
 from slixmpp.stanza import Message, Presence
 from slixmpp_omemo import XEP_0384
 
+from xmppgov.omemo.errors import Disconnected
 from xmppgov.omemo.publish import publish
 from xmppgov.omemo.sessions import (
     DEVICES,
@@ -72,6 +73,8 @@ class Omemo(XEP_0384):
         self._backend = Oldmemo(self.store)
         self._lock = asyncio.Lock()
         self._fresh: dict[str, float] = {}
+        self._lost = asyncio.Event()
+        self._losses = 0
         self._background: set[asyncio.Task[None]] = set()
         self.xmpp.plugin["xep_0060"].map_node_event(DEVICES, "omemo_devices")
         self.xmpp.plugin["xep_0163"].add_interest(DEVICES)
@@ -85,7 +88,8 @@ class Omemo(XEP_0384):
         self.xmpp.del_event_handler("disconnected", self._forget_freshness)
 
     def session_bind(self, jid: JID) -> None:
-        """Do nothing: who uses the plugin awaits `ready`."""
+        """Note the new connection; who uses the plugin awaits `ready`."""
+        self._lost.clear()
 
     @property
     def storage(self) -> Storage:
@@ -121,6 +125,8 @@ class Omemo(XEP_0384):
 
     def _forget_freshness(self, _event: object) -> None:
         self._fresh.clear()
+        self._lost.set()
+        self._losses += 1
 
     # ------------------------------------------------------------------ publishing
 
@@ -191,13 +197,24 @@ class Omemo(XEP_0384):
         await self._fetch_bundles([d for jid in wanted for d in self.store.sessionless(jid)])
         return failed
 
+    def forget(self, jid: str) -> None:
+        """Fetch the device list of `jid` anew the next time."""
+        self._fresh.pop(jid, None)
+
     async def prepare_reading(self, jid: str, encrypted: ET.Element) -> None:
-        """Fetch what decryption of `<encrypted/>` from `jid` needs, as far as it is not here."""
+        """Fetch what decryption of `<encrypted/>` from `jid` needs, as far as it is not here.
+
+        Raises:
+            Disconnected: the connection was lost; the message can be read after the next login.
+        """
         header = encrypted.find(f"{{{NAMESPACE}}}header")
         device = "" if header is None else header.get("sid", "")
         if device.isdecimal() and not self.store.knows(jid, int(device)):
-            self._fresh.pop(jid, None)
+            self.forget(jid)
+            losses = self._losses
             await self.prepare([jid])
+            if self._losses != losses and not self.store.knows(jid, int(device)):
+                raise Disconnected
 
     def _is_fresh(self, jid: str) -> bool:
         age = time.monotonic() - self._fresh.get(jid, -math.inf)
@@ -218,8 +235,22 @@ class Omemo(XEP_0384):
                 except DeviceListDownloadFailed:
                     failed[jid] = "keys-not-readable"
 
-        await asyncio.gather(*(fetch(jid) for jid in jids))
-        return lists, failed
+        wanted = list(jids)
+        await self._while_connected(fetch(jid) for jid in wanted)
+        missing = {jid: "keys-not-readable" for jid in wanted if jid not in lists}
+        return lists, {**missing, **failed}
+
+    async def _while_connected(self, requests: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Await requests; they are given up when the connection is lost."""
+        work = asyncio.gather(*requests)
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            work.cancel()
+            lost.cancel()
 
     async def _fetch_bundles(self, devices: list[tuple[str, int]]) -> None:
         assert self._wire is not None
@@ -231,7 +262,7 @@ class Omemo(XEP_0384):
 
         for known in [key for key in self._around.bundles if self.store.has_session(*key)]:
             del self._around.bundles[known]
-        await asyncio.gather(*(fetch(*device) for device in devices))
+        await self._while_connected(fetch(*device) for device in devices)
 
     async def _update_lists(self, lists: dict[str, DeviceList]) -> None:
         if not lists:
