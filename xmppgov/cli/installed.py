@@ -1,6 +1,6 @@
-"""The commands and services that are installed, found by entry point and loaded when they are used.
+"""The commands and services that are installed, found by entry point and loaded when used.
 
-`xmppgov --help` loads none of them, and a package that cannot be imported does not break the others.
+`xmppgov --help` loads none of them, and a package that cannot be imported breaks no other.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The `xmppgov` command: a thin root to which components and bots add theirs by entry point.
 
-Exit status: 0 done, 1 failed check or refused, 2 misuse. The one place where an error becomes a line
-on a terminal.
+Exit status: 0 done, 1 failed check or refused, 2 misuse. The one place where an error becomes a
+line on a terminal.
 """
 
 from __future__ import annotations

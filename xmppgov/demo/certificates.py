@@ -1,4 +1,4 @@
-"""A certificate authority of the demo's own, and the server certificate that it signs (RFC 5280)."""
+"""A certificate authority of the demo's own, and the server certificate it signs (RFC 5280)."""
 
 from __future__ import annotations
 
