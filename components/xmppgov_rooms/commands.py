@@ -15,8 +15,8 @@ from rich.table import Table
 
 from xmppgov.config import load
 from xmppgov.errors import ConfigurationError, Unreachable
-from xmppgov.i18n import Text, Texts
-from xmppgov.rooms.model import Reason, Standing
+from xmppgov.i18n import Texts
+from xmppgov.rooms.model import CHAIR, Reason, Standing
 from xmppgov_rooms.config import RoomsSettings
 from xmppgov_rooms.plan import RoomPlan, plan, state
 from xmppgov_rooms.store import RoomsStore
@@ -67,7 +67,7 @@ def sync(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare directory, keys and server now; needs an operator's account ([operator])."""
+    """Compare directory, keys and server now; asked with the operator's account of the file."""
     settings = load(RoomsSettings, config)
     if not dry_run:
         asyncio.run(_ask_for_sync(settings))
@@ -155,19 +155,20 @@ def _show(console: Console, room: RoomPlan) -> None:
     rows = [(seat, standing) for seat, standing in room.people if seat.jid]
     if rows:
         table = Table(box=None, show_header=False, padding=(0, 1, 0, 1), pad_edge=True)
-        table.add_column(overflow="fold", ratio=3)
-        table.add_column(overflow="fold", ratio=3)
-        table.add_column(overflow="fold", ratio=4)
+        for _ in range(3):
+            table.add_column(overflow="fold")
         for seat, standing in rows:
-            table.add_row(seat.name, seat.jid, _explained(standing, seat.readiness.reason))
+            name = texts("{name}, chair", name=seat.name) if seat.role == CHAIR else seat.name
+            table.add_row(str(name), seat.jid, _explained(standing, seat.readiness.reason))
         console.print(table)
     console.print()
 
 
 def _explained(standing: Standing, reason: Reason) -> str:
-    words: Text = _STANDINGS[standing]
     why = _REASONS.get(reason)
-    return f"{words}: {why}" if standing is Standing.WAITING and why else str(words)
+    if standing is Standing.WAITING and why:
+        return str(texts("waiting: {reason}", reason=why))
+    return str(_STANDINGS[standing])
 
 
 def _show_change(console: Console, room: RoomPlan) -> None:
