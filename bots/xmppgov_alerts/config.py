@@ -81,7 +81,7 @@ class AlertsSettings(Settings):
     bot: BotSection
     alerts: AlertsSection
     webhook: WebhookSection
-    log: LogSection = LogSection()
+    log: LogSection = Field(default_factory=LogSection)
 
 
 class SenderSettings(Settings):

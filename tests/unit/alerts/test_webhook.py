@@ -123,6 +123,17 @@ async def test_the_audience_is_that_of_the_directory_within_the_scope(tmp_path: 
         assert (await w.post({**ALERT, "to": ["group:grp-2"]}, key="narrow"))[0] == 202
 
 
+@pytest.mark.parametrize("target", ["group:silent", "group:denied", "group:busy"])
+async def test_a_directory_that_does_not_answer_is_no_fault_of_the_sender(
+    tmp_path: Path, target: str
+) -> None:
+    async with world(tmp_path) as w:
+        status, answer = await w.post({**ALERT, "to": [target]}, id="r1")
+        assert (status, answer["title"]) == (503, "directory-unreachable")
+        assert await w.database.fetch_all("SELECT id FROM alert") == []
+        assert (await w.post(ALERT, id="r1"))[0] == 202
+
+
 async def test_a_person_in_two_audiences_is_alerted_once(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         _, answer = await w.post({**ALERT, "to": ["group:grp-1", "group:grp-2", "group:grp-1"]})

@@ -20,7 +20,7 @@ from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox import Outbox
 from xmppgov.bot.store import MIGRATIONS as BOT_MIGRATIONS
 from xmppgov.directory.model import Member
-from xmppgov.errors import NotFound
+from xmppgov.errors import NotAllowed, NotFound, TooMany, Unreachable
 from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
 from xmppgov_alerts.cipher import Cipher
@@ -41,12 +41,15 @@ AUDIENCES: dict[str, tuple[Member, ...]] = {
     "person:p1": (ALICE,),
     "body:pref-59": (ALICE,),
 }
+REFUSALS = {"group:silent": Unreachable, "group:denied": NotAllowed, "group:busy": TooMany}
 MIGRATED = (*BOT_MIGRATIONS, *MIGRATIONS)
 TEXT_SECRET = "t" * 40
 
 
 async def audience(to: str) -> Sequence[Member]:
     """Answer as the directory does."""
+    if to in REFUSALS:
+        raise REFUSALS[to](Text("xmppgov", "refused"))
     if to not in AUDIENCES:
         raise NotFound(Text("xmppgov", "unknown"))
     return AUDIENCES[to]
