@@ -81,7 +81,7 @@ def prove(
     if out is not None:
         out.write_bytes(found.file)
     document = {
-        "index": found.index,
+        "index": found.idx,
         "leaf": base64.b64encode(found.leaf).decode(),
         "size": found.checkpoint.size,
         "proof": found.file.decode(),

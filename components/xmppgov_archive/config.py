@@ -46,4 +46,4 @@ class Config(Settings):
 
     xmpp: XmppSection
     archive: ArchiveSection
-    log: LogSection = LogSection()
+    log: LogSection = LogSection()  # type: ignore[call-arg]

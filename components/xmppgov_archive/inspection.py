@@ -42,7 +42,7 @@ class Status(NamedTuple):
 class Proof(NamedTuple):
     """An entry with the proof that it is in the log."""
 
-    index: int
+    idx: int
     leaf: bytes
     checkpoint: Checkpoint
     file: bytes
@@ -51,7 +51,7 @@ class Proof(NamedTuple):
 class Found(NamedTuple):
     """A record with its pseudonyms resolved, as far as they are known."""
 
-    index: int
+    idx: int
     record: dict[str, Value]
     addresses: dict[str, str]
 
@@ -82,8 +82,10 @@ class Found(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """Return the record with resolved names, for scripts."""
-        names = {k: self._name(k) for k in ("from", "to", "room", "org") if k in self.record}
-        return {"index": self.index, **self.record, **names}
+        names: dict[str, Any] = {
+            k: self._name(k) for k in ("from", "to", "room", "org") if k in self.record
+        }
+        return {"index": self.idx, **self.record, **names}
 
     def _name(self, field: str) -> str | None:
         value = self.record.get(field)
@@ -182,8 +184,11 @@ class Inspection:
 
     async def _names(self, report: Report) -> None:
         """Check the table of pseudonyms, as far as the keys of the months are still there."""
-        for name in await self.store.names():
-            key = load_key(self.section.keys_dir / f"month-{name.month}.key")
+        names = await self.store.names()
+        months = {name.month for name in names}
+        keys = {m: load_key(self.section.keys_dir / f"month-{m}.key") for m in months}
+        for name in names:
+            key = keys[name.month]
             expected = keyed(key, name.sort, name.address.encode()) if key else name.pseudonym
             if name.pseudonym != expected:
                 text = texts("The pseudonym does not stand for the address beside it.")

@@ -68,9 +68,9 @@ class Emitter(NamedTuple):
 
 
 class NewRecord(NamedTuple):
-    """A record that is about to be committed at `index`."""
+    """A record that is about to be committed at `idx`."""
 
-    index: int
+    idx: int
     emitter: int
     epoch: int
     seq: int
@@ -80,9 +80,9 @@ class NewRecord(NamedTuple):
 
 
 class NewGap(NamedTuple):
-    """A hole that is about to be committed at `index`."""
+    """A hole that is about to be committed at `idx`."""
 
-    index: int
+    idx: int
     emitter: int
     epoch: int
     first: int
@@ -102,13 +102,13 @@ class EpochState(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """A batch that contradicted what is committed; times in ms."""
+    """A batch that contradicted what is committed; `first_t` and `last_t` in ms."""
 
     server: str
     epoch: int
     seq: int
     reason: str
-    count: int
+    times: int
     first_t: int
     last_t: int
 
@@ -258,7 +258,8 @@ class RecordStore:
 
     async def find(self, criteria: Criteria, limit: int) -> list[tuple[int, str]]:
         """Return index and body of the first `limit` records that fit, oldest first."""
-        where, params = ["1"], []
+        where: list[str] = ["1"]
+        params: list[int | str] = []
         if criteria.start is not None:
             where.append("t >= ?")
             params.append(criteria.start)

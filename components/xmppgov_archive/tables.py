@@ -45,7 +45,7 @@ def show_status(console: Console, state: Status, section: ArchiveSection) -> Non
         (texts("Entries waiting"), max(state.entries - state.checkpoint.size, 0)),
         (texts("Root"), state.checkpoint.root.hex()),
         (texts("Public key"), section.verifier_file),
-        (texts("Alarms"), sum(alarm.count for alarm in state.alarms)),
+        (texts("Alarms"), sum(alarm.times for alarm in state.alarms)),
     )
     for name, value in rows:
         facts.add_row(str(name), str(value))
@@ -62,7 +62,7 @@ def show_status(console: Console, state: Status, section: ArchiveSection) -> Non
             "ALARM: {server}: number {seq} came again with other content ({count} times).",
             server=alarm.server,
             seq=alarm.seq,
-            count=alarm.count,
+            count=alarm.times,
         )
         console.print(str(text), style="red", markup=False, highlight=False)
 
@@ -108,7 +108,7 @@ def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:
     for row in rows:
         moment = datetime.fromtimestamp(row.t / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         target = row.room if row.to is None else row.to
-        table.add_row(moment, row.kind, row.sender, target or "", str(row.index))
+        table.add_row(moment, row.kind, row.sender, target or "", str(row.idx))
     console.print(table)
     if more:
         console.print(str(texts("There are more; raise --limit or narrow the question.")))

@@ -238,8 +238,9 @@ def parse_leaf(data: bytes) -> DataLeaf | Control:
         RecordInvalid: it is no leaf of version 1.
     """
     if data[:2] == b"\1\1" and len(data) == 48:
-        numbers = (int.from_bytes(data[a:b], "big") for a, b in ((2, 4), (4, 8), (8, 16)))
-        return DataLeaf(*numbers, data[16:])
+        number = int.from_bytes
+        emitter, epoch, seq = number(data[2:4], "big"), number(data[4:8], "big"), data[8:16]
+        return DataLeaf(emitter, epoch, number(seq, "big"), data[16:])
     if data[:2] == b"\1\2":
         try:
             return cast(Control, _control.validate_python(jcs.decode(data[2:])))

@@ -46,7 +46,7 @@ DIGEST_SIZE = 16  # bytes
 class StoredRecord(NamedTuple):
     """A row of the records' table."""
 
-    index: int
+    idx: int
     emitter: int
     epoch: int
     seq: int
@@ -198,7 +198,7 @@ class RecordCheck:
         rows: Mapping[int, bytes],
     ) -> None:
         """Check the entries from index `start`, given the database's rows of the same range."""
-        by_index = {record.index: record for record in records}
+        by_index = {record.idx: record for record in records}
         for index, entry in enumerate(entries, start):
             record = by_index.get(index)
             if entry is None:

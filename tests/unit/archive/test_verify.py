@@ -116,8 +116,8 @@ def test_every_bit_of_the_public_files() -> None:
 
 def check_row(archive: Archive, row: StoredRecord) -> Report:
     report = Report(ORIGIN)
-    leaf = archive.leaves[row.index]
-    RecordCheck(report).chunk(row.index, [leaf], [row], {row.index: leaf})
+    leaf = archive.leaves[row.idx]
+    RecordCheck(report).chunk(row.idx, [leaf], [row], {row.idx: leaf})
     return report
 
 
@@ -164,13 +164,13 @@ def test_deleted_swapped_and_replayed_records() -> None:
     one, two = archive.rows[1], archive.rows[2]
     del archive.rows[1]
     assert codes(archive) == {"record-missing"}
-    archive.rows[1] = two._replace(index=1)
+    archive.rows[1] = two._replace(idx=1)
     assert codes(archive) == {"record-number"}
-    archive.rows |= {1: two._replace(index=1), 2: one._replace(index=2)}
+    archive.rows |= {1: two._replace(idx=1), 2: one._replace(idx=2)}
     assert archive.verify().counts["record-number"] == 4
-    archive.rows |= {1: two._replace(index=1, seq=1), 2: two}
+    archive.rows |= {1: two._replace(idx=1, seq=1), 2: two}
     assert "record-number" in codes(archive)
-    archive.rows |= {1: one, 2: two, 3: one._replace(index=3)}
+    archive.rows |= {1: one, 2: two, 3: one._replace(idx=3)}
     assert codes(archive) == {"record-extra"}
 
 

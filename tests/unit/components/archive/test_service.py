@@ -70,7 +70,7 @@ async def test_a_contradiction_is_refused_and_counted(place: Place, wrong: Batch
         assert await archive.commit(SERVER, good) == Committed(6)
     async with place.inspected() as inspection:
         alarms = (await inspection.status()).alarms
-    assert [alarm.count for alarm in alarms] == [2]
+    assert [alarm.times for alarm in alarms] == [2]
     assert (await place.verify()).total == 0
 
 
