@@ -1,7 +1,7 @@
 """The search index: one row for each person who holds a post on the index's day, and FTS5 over it.
 
-Names are folded in Python (`xmppgov.directory.folding`). A query that few people match is ranked
-whole; one that many match is asked in steps, best first, so that neither reads the whole index.
+Names are folded in Python (`xmppgov.directory.folding`). A query is asked in steps, the best first,
+until there are enough matches to rank, so that a broad one does not read the whole index.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import cache
 
 from rapidfuzz import fuzz
 
@@ -40,8 +41,8 @@ CREATE TRIGGER listing_goes AFTER DELETE ON listing BEGIN
         VALUES ('delete', old.number, old.family, old.given);
 END;
 """
-POOL = 100
-"""A query with at most so many matches is ranked whole."""
+POOL = 60
+"""So many matches are ranked; a query that more people match is asked for the best of them."""
 SHOWN_POSTS = 3
 CHUNK = 500
 ALIKE = 78.0
@@ -56,6 +57,13 @@ _COLUMNS = {
 _MATCHES = """SELECT listing.* FROM {table} JOIN listing ON listing.number = {table}.rowid
 WHERE {table} MATCH ? AND (? OR listing.jid <> '') LIMIT ?"""
 _WORDS = _MATCHES.format(table="listing_words")
+# SQLite asks the next step only if those before it did not fill the limit.
+_STEP = "SELECT * FROM (SELECT rowid FROM listing_words WHERE listing_words MATCH ? LIMIT {most})"
+_REACHABLE_STEP = _STEP.replace(
+    "rowid FROM listing_words WHERE",
+    "listing.number AS rowid FROM listing_words "
+    "JOIN listing ON listing.number = listing_words.rowid AND listing.jid <> '' WHERE",
+)
 _TRIGRAMS = _MATCHES.format(table="listing_trigrams").replace("LIMIT", "ORDER BY rank LIMIT")
 _POSTS = """SELECT post.person, post.title, post.body, body.name, body.short FROM post
 JOIN body ON body.id = post.body WHERE post.person IN ({marks})
@@ -75,25 +83,17 @@ class Index:
         `reachable` leaves out those without an address. Typing errors are forgiven where nothing
         matches as typed.
         """
-        rows = await self._matches(query, most, not reachable)
+        rows = await self._matches(query, not reachable)
         if rows:
             ranked = sorted(rows, key=lambda row: (rank(query, _candidate(row)), _order(row)))
         else:
             ranked = await self._alike(query, not reachable)
         return [_listing(row) for row in ranked[:most]]
 
-    async def _matches(self, query: Query, most: int, everyone: bool) -> list[sqlite3.Row]:
-        some = await self._fetch(_WORDS, _expression(query.words), everyone, POOL + 1)
-        if len(some) <= POOL:
-            return some
-        found: dict[int, sqlite3.Row] = {}
-        for expression in _steps(query.words):
-            step = await self._fetch(_WORDS, expression, everyone, POOL)
-            found.update((row["number"], row) for row in step)
-            if len(found) >= most:
-                return list(found.values())
-        found.update((row["number"], row) for row in some)
-        return list(found.values())
+    async def _matches(self, query: Query, everyone: bool) -> list[sqlite3.Row]:
+        """Return everybody whom few match, or the best of many: one statement, asked in steps."""
+        steps = list(_steps(query.words))
+        return await self._database.fetch_all(_steps_sql(len(steps), everyone), steps)
 
     async def _fetch(
         self, sql: str, expression: str, everyone: bool, limit: int
@@ -191,13 +191,22 @@ def _expression(query: Iterable[Word], exact: bool = False) -> str:
 
 
 def _steps(query: Sequence[Word]) -> Iterator[str]:
-    """Return searches for a query that many match: exact first, then family, then given name."""
+    """Return the searches of which the first find better: exact, then family, then given name."""
     for exact in (True, False):
         every, any_ = _expression(query, exact), " OR ".join(_term(w, exact) for w in query)
         yield f"{every} AND ({{family}} : ({any_}))"
         yield f"{every} AND ({{given nick}} : ({any_}))"
-        if exact:
-            yield every
+        yield every
+
+
+@cache
+def _steps_sql(steps: int, everyone: bool) -> str:
+    step = (_STEP if everyone else _REACHABLE_STEP).format(most=POOL)
+    return (
+        "SELECT listing.* FROM (SELECT DISTINCT rowid AS number FROM "  # noqa: S608
+        f"({' UNION ALL '.join([step] * steps)}) LIMIT {POOL}) AS found "
+        "JOIN listing ON listing.number = found.number"
+    )
 
 
 def _trigrams(text: str) -> list[str]:

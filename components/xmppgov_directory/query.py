@@ -27,11 +27,9 @@ class Word:
     field: str = "q"
     prefix: bool = False
 
-    def stands_in(self, tokens: list[str]) -> bool:
-        """Tell whether the word, or one that it begins, is among `tokens`."""
-        if self.text in tokens:
-            return True
-        return self.prefix and any(token.startswith(self.text) for token in tokens)
+    def stands_in(self, text: str) -> bool:
+        """Tell whether the word is in a folded text that begins and ends with a blank."""
+        return (f" {self.text}" if self.prefix else f" {self.text} ") in text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +86,26 @@ def rank(query: Query, person: Candidate) -> tuple[int, ...]:
     Exact before prefix; family name before given name before body; then the whole name as typed,
     fewer words found elsewhere than in the name, fewer words of the family name left over.
     """
-    family, given = person.family.split(), person.given.split()
-    names = family + given + person.nick.split()
-    tokens = set(names).union(person.rest.split())
-    inexact = sum(word.text not in tokens for word in query.words)
+    family, names = f" {person.family} ", f" {person.family} {person.given} {person.nick} "
+    everything = f"{names}{person.rest} "
+    inexact = sum(f" {word.text} " not in everything for word in query.words)
     elsewhere = sum(not word.stands_in(names) for word in query.words)
-    left = sum(not any(w.text == name for w in query.words) for name in family)
-    missing = sum(particle not in family for particle in query.particles)
+    in_family = sum(f" {word.text} " in family for word in query.words)
+    missing = sum(f" {particle} " not in family for particle in query.particles)
     return (
-        inexact, _place(query, family, names), _whole(query, person), elsewhere, left, missing,
-    )  # fmt: skip
+        inexact,
+        _place(query, family, elsewhere),
+        _whole(query, person),
+        elsewhere,
+        person.family.count(" ") + 1 - in_family,
+        missing,
+    )
 
 
-def _place(query: Query, family: list[str], names: list[str]) -> int:
+def _place(query: Query, family: str, elsewhere: int) -> int:
     if any(word.stands_in(family) for word in query.words):
         return 0
-    return 1 if any(word.stands_in(names) for word in query.words) else 2
+    return 1 if elsewhere < len(query.words) else 2
 
 
 def _whole(query: Query, person: Candidate) -> int:
