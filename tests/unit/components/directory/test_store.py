@@ -180,12 +180,14 @@ async def test_nobody_and_no_error_for_nonsense(store: Store, q: str) -> None:
 
 async def test_a_query_that_many_match_shows_the_best(store: Store, tmp_path: Path) -> None:
     many = [f"m{n:03},,Martin,Duboismartin{n}," for n in range(300)]
-    people = PEOPLE + "".join(f"{row},\n" for row in many) + "best,,Zoé,Martin,,\n"
+    people = PEOPLE + "".join(f"{row},\n" for row in many) + "best,,Zoé,Martin,z@gov.localhost,\n"
     posts = POSTS + "".join(f"m{n:03},an,M,,,\n" for n in range(300)) + "best,an,M,,,\n"
     await import_into(store, write_files(tmp_path / "n", people, posts=posts))
     found = await names(store, "martin")
     assert (found[0], found[1], len(found)) == ("Dupont Martin", "Zoé Martin", 50)
     assert (await names(store, "zoe mar")) == ["Zoé Martin"]
+    reachable = await store.index.search(parse({"q": "ma"}), 50, reachable=True)
+    assert [hit.jid for hit in reachable] == ["z@gov.localhost"]
 
 
 async def test_the_unit_has_twenty_people(store: Store, tmp_path: Path) -> None:
