@@ -121,6 +121,8 @@ Component(rooms) "muc"
 	muc_log_expires_after = "6w"
 
 Component("upload." .. domain) "http_file_share"
+	-- The web client and the files share one address: whoever asks 127.0.0.1 asks this host.
+	http_host = domain
 	modules_enabled = ours("capture")
 	http_file_share_size_limit = 16 * 1024 * 1024
 	http_file_share_expires_after = 30 * 24 * 3600

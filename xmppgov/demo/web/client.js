@@ -94,6 +94,8 @@ converse.initialize({
     auto_join_on_invite: true,
     auto_register_muc_nickname: false,
     muc_show_info_messages: [],
+    // A device cannot decrypt from the archive what it wrote itself: the page keeps what it has shown.
+    muc_clear_messages_on_leave: false,
 
     // What it looks like.
     i18n: language,
