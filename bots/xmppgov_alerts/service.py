@@ -108,32 +108,25 @@ class Alerts:
             Unreachable: the directory does not answer; nothing was kept, ask again.
         """
         mark = self._cipher.mark(body)
-        if known := await self._known(sender, request_id, mark):
+        if known := await self._accepted_before(sender, request_id, mark):
             return known
         request = parse(body)
         _check_scope(sender, request)
-        created = self._now()
-        expires = self._expiry(request, created)
+        alert = self._alert(sender, request)
         people = await self._people(request)
         async with self._store.transaction() as tx:
             if known := await self._known(sender, request_id, mark):
                 return known
-            alert = Alert(
-                id=alert_id(self._random(10)),
-                key_name=sender.name,
-                targets=tuple(request.to),
-                severity=request.severity,
-                lang=request.lang,
-                created=created,
-                expires=expires,
-            )
-            sealed = self._cipher.seal(request.text, alert.id)
             await self._store.add(
-                tx, alert, sealed=sealed, people=people, request=(request_id, mark)
+                tx,
+                alert,
+                sealed=self._cipher.seal(request.text, alert.id),
+                people=people,
+                request=(request_id, mark),
             )
             reachable = [person.jid for person in people if person.jid]
             await self._outbox.add(
-                tx, reference=alert.id, recipients=reachable, expires=expires.timestamp()
+                tx, reference=alert.id, recipients=reachable, expires=alert.expires.timestamp()
             )
         self._outbox.wake()
         log.info("alert accepted", alert=alert.id, key=sender.name, people=len(people))
@@ -207,6 +200,17 @@ class Alerts:
             self._log_is_clean = await self._store.empty_log()
         return due
 
+    async def _accepted_before(self, sender: Sender, request_id: str, mark: bytes) -> str | None:
+        """Return what a repeated request became, once that is surely on disk.
+
+        Reads see what another task's transaction has not committed yet; the writer's turn is waited
+        for, so that no answer rests on what may be rolled back.
+        """
+        if await self._known(sender, request_id, mark) is None:
+            return None
+        async with self._store.transaction():
+            return await self._known(sender, request_id, mark)
+
     async def _known(self, sender: Sender, request_id: str, mark: bytes) -> str | None:
         known = await self._store.accepted(sender.name, request_id)
         if known and not hmac.compare_digest(known.mark, mark):
@@ -215,11 +219,20 @@ class Alerts:
             )
         return known.alert_id if known else None
 
-    def _expiry(self, request: AlertRequest, created: datetime) -> datetime:
+    def _alert(self, sender: Sender, request: AlertRequest) -> Alert:
+        created = self._now()
         expires = request.expires or created + self._default_life
         if not created < expires <= created + LONGEST_LIFE:
             raise wrong("expires")
-        return expires
+        return Alert(
+            id=alert_id(self._random(10)),
+            key_name=sender.name,
+            targets=tuple(request.to),
+            severity=request.severity,
+            lang=request.lang,
+            created=created,
+            expires=expires,
+        )
 
     async def _people(self, request: AlertRequest) -> list[Person]:
         found: list[Person] = []

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.unit.alerts.world import world
+from tests.unit.alerts.world import TEXT_SECRET, world
 from xmppgov.errors import ConfigurationError
+from xmppgov_alerts.cipher import Cipher
 from xmppgov_alerts.webhook import Webhook
 
 ALERT: dict[str, Any] = {"to": ["group:grp-1"], "severity": "Severe", "text": "Évacuez la mairie."}
@@ -44,6 +46,27 @@ async def test_a_repeated_request_is_one_alert_however_late(tmp_path: Path) -> N
         rows = await w.database.fetch_all("SELECT id FROM alert")
         assert len(rows) == 2
         assert len(await w.outbox.states(first[1]["id"])) == 2
+
+
+async def test_no_answer_rests_on_what_may_be_rolled_back(tmp_path: Path) -> None:
+    body = json.dumps(ALERT).encode()
+    async with world(tmp_path) as w:
+        with suppress(RuntimeError):
+            async with w.database.transaction() as tx:
+                await tx.execute(
+                    "INSERT INTO alert (id, key_name, request_id, request_mark, targets, severity,"
+                    " lang, created, expires, state, sealed)"
+                    " VALUES ('x', 'one', 'r1', ?, '[]', 'Minor', 'fr', 0, 9e9, 'open', x'00')",
+                    (Cipher(TEXT_SECRET).mark(body),),
+                )
+                posting = asyncio.create_task(w.post(body, id="r1"))
+                await asyncio.wait({posting}, timeout=0.3)
+                raise RuntimeError
+        status, answer = await posting
+        assert status == 202
+        assert [row["id"] for row in await w.database.fetch_all("SELECT id FROM alert")] == [
+            answer["id"]
+        ]
 
 
 async def test_the_same_id_with_another_body_is_a_conflict(tmp_path: Path) -> None:
