@@ -62,6 +62,20 @@ converse.plugins.add('xmppgov-once', {
     },
 });
 
+// Converse finds an occupant by an id that the member list does not give; without the address, a member
+// who was listed before entering is listed twice.
+converse.plugins.add('xmppgov-occupants', {
+    dependencies: ['converse-muc'],
+    initialize() {
+        const occupants = this._converse.exports.MUCOccupants.prototype;
+        const find = occupants.findOccupant;
+        occupants.findOccupant = function (data) {
+            const jid = data.jid?.split('/')[0];
+            return find.call(this, data) ?? (jid ? this.findWhere({ jid }) : undefined);
+        };
+    },
+});
+
 // The server answers in the language that a stream names, and Converse names none.
 converse.plugins.add('xmppgov-language', {
     initialize() {
@@ -108,5 +122,5 @@ converse.initialize({
     render_media: false,
     allow_non_roster_messaging: true,
     loglevel: 'warn',
-    whitelisted_plugins: ['xmppgov-bookmarks', 'xmppgov-language', 'xmppgov-once'],
+    whitelisted_plugins: ['xmppgov-bookmarks', 'xmppgov-language', 'xmppgov-occupants', 'xmppgov-once'],
 });
