@@ -15,6 +15,7 @@ from xmppgov.archive.verify import LogCheck, RecordCheck
 from xmppgov.errors import CheckFailed, NotFound, StorageError
 from xmppgov.i18n import Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
+from xmppgov.tlog.errors import TileInvalid
 from xmppgov.tlog.merkle import inclusion_proof, leaf_hash
 from xmppgov.tlog.note import VerifierKey
 from xmppgov.tlog.proof import TlogProof
@@ -213,7 +214,11 @@ class Inspection:
     def _entry(self, index: int, size: int) -> bytes:
         bundle, offset = divmod(index, WIDTH)
         width = min(WIDTH, size - bundle * WIDTH)
-        return split_bundle(self.folder.read(tile_path(ENTRIES, bundle, width)))[offset]
+        try:
+            data = self.folder.read(tile_path(ENTRIES, bundle, width))
+        except TileInvalid:  # it has become full in the meantime
+            data = self.folder.read(tile_path(ENTRIES, bundle))
+        return split_bundle(data)[offset]
 
 
 @asynccontextmanager
