@@ -213,7 +213,8 @@ class Omemo(XEP_0384):
             self.forget(jid)
             losses = self._losses
             await self.prepare([jid])
-            if self._losses != losses and not self.store.knows(jid, int(device)):
+            lost = self._lost.is_set() or self._losses != losses
+            if lost and not self.store.knows(jid, int(device)):
                 raise Disconnected
 
     def _is_fresh(self, jid: str) -> bool:
