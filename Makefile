@@ -44,7 +44,7 @@ bench-full: debian $(VENV)/.installed
 	$(PY) -m bench --full
 
 chaos: debian $(VENV)/.installed
-	$(PY) -m bench.chaos --times $(N)
+	$(PY) -m tests.chaos --rounds $(N)
 
 # $(call install,PACKAGES): the Debian packages that are missing, and nothing where none is.
 define install

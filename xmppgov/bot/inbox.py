@@ -7,6 +7,7 @@ nothing is lost with a connection or a crash; then what came meanwhile, which ma
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import sqlite3
 import time
@@ -123,7 +124,7 @@ class Inbox:
         encrypted = stanza.encrypted_part(message)
         if encrypted is None:
             return
-        key = given or f"{sender} {message.get('id')}"
+        key = given or _without_stanza_id(sender, message)
         if await self._store.was_seen(key):
             return
         await self._omemo.prepare_reading(sender, encrypted)
@@ -187,6 +188,11 @@ class Inbox:
         if stanza.wants_receipt(message) and self._account.online.is_set():
             to, message_id = message.get("from") or "", message.get("id") or ""
             self._account.deliver(stanza.receipt(to, message_id))
+
+
+def _without_stanza_id(sender: str, message: ET.Element) -> str:
+    """Return what a message is remembered by; hashed, since the client chose the id's words."""
+    return hashlib.sha256(f"{sender} {message.get('id')}".encode()).hexdigest()
 
 
 class _EffectFailed(Exception):

@@ -1,0 +1,103 @@
+"""No word that anybody sent is in a file of ours, or in clear in a file of the server's."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.canary import paths
+from tests.canary.canaries import Canaries
+from tests.chaos.world import World, world
+from tests.conftest import require_program
+from tests.demo_process import Demo, free_base_port
+from tests.rooms import Occupant, until
+
+SERVERS_OWN = "prosody"
+
+
+@pytest.fixture
+def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
+    """A demo of its own; whatever it wrote is below its folder."""
+    require_program(request.config, "prosody")
+    running = Demo(tmp_path / "state", free_base_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+async def _alert(running: World, canary: Canaries) -> None:
+    """An alert with words in it, answered with words."""
+    text = canary("text of an alert")
+    alert = {"to": [f"group:{running.group}"], "severity": "Severe", "text": text}
+    alert_id = await running.alerts.send(alert, uuid.uuid4().hex)
+    bot = running.demo.ready["services"]["alerts"]
+    for someone in running.residents:
+        assert text in (await someone.wait_for(text)).text
+        await someone.send(bot, f"reçu {canary('words of an answer')}")
+        await someone.send(bot, "reçu")
+
+    async def answered() -> bool:
+        report = await running.alerts.report(alert_id)
+        states = {r["jid"]: r["state"] for r in report["recipients"]}
+        return all(states[someone.jid] == "answered" for someone in running.residents)
+
+    await until(answered)
+
+
+async def _send_everything(running: World, canary: Canaries) -> None:
+    alice, bob = running.residents
+    services = running.demo.ready["services"]
+    room = Occupant(alice.account, f"{running.group}@{services['muc']}")
+    async with paths.strange_device(running.server, bob.jid, canary):
+        paths.one_to_one(alice, bob.jid, canary)
+        paths.one_to_one(alice, services["annuaire"], canary)
+        paths.one_to_one(alice, services["directory"], canary)
+        await paths.in_a_room(room, canary)
+        await paths.to_services(alice, services["annuaire"], services["directory"], canary)
+        await alice.send(bob.jid, text := canary("encrypted body"))
+        await bob.wait_for(text)
+        await _alert(running, canary)
+        await paths.settled(alice)
+
+
+async def _recorded(running: World) -> int:
+    async def some() -> int:
+        status = running.demo.json("archive", "status", *running.demo.config("archive"))
+        return int(status["records"])
+
+    return int(await until(some))
+
+
+async def test_no_word_is_kept_anywhere(demo: Demo, tmp_path: Path) -> None:
+    canary = Canaries()
+    async with world(demo, tmp_path) as running:
+        await running.everybody_goes_on()
+        await _send_everything(running, canary)
+        await running.everybody_goes_on()
+        assert await _recorded(running) > 10
+    today = datetime.now(UTC).date().isoformat()
+    exported = demo.cli("archive", "query", *demo.config("archive"), "--day", today, "--json")
+    (demo.state / "export.json").write_text(exported.stdout)
+    assert len(canary.places) > 30
+    while_running = canary.found_in(demo.state)
+    demo.stop()
+    assert not while_running, "\n".join(while_running)
+    assert not (left := canary.found_in(demo.state)), "\n".join(left)
+
+
+def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
+    canary = Canaries()
+    (tmp_path / "a").write_text(canary("plain"))
+    (tmp_path / "b").write_bytes(b"zz" + canary("hex").encode().hex().encode())
+    for offset in range(3):
+        word = canary(f"base64 {offset}").encode()
+        (tmp_path / f"c{offset}").write_bytes(base64.b64encode(b"y" * offset + word + b"tail"))
+    canary("absent")
+    assert [line.split(":")[0] for line in canary.found_in(tmp_path)] == [
+        "base64 0", "base64 1", "base64 2", "hex", "plain",
+    ]  # fmt: skip
