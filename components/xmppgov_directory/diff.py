@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import Generic, TypeVar
 
 from xmppgov_directory.model import BodyRow, PersonRow, PostRow, Register
 
 Row = TypeVar("Row", PersonRow, BodyRow, PostRow)
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def compare(old: Register, new: Register, day: date) -> Diff:
     return Diff(people, bodies, posts, ended, touched, vanished, share)
 
 
-def _changes(old: Mapping[Hashable, Row], new: Mapping[Hashable, Row]) -> Changes[Row]:
+def _changes(old: Mapping[Key, Row], new: Mapping[Key, Row]) -> Changes[Row]:
     return Changes(
         tuple(row for key, row in new.items() if key not in old),
         tuple(row for key, row in new.items() if key in old and old[key] != row),
@@ -67,7 +69,7 @@ def _changes(old: Mapping[Hashable, Row], new: Mapping[Hashable, Row]) -> Change
 
 
 def _rows(changes: Changes[Row]) -> Iterable[Row]:
-    return (*changes.added, *changes.changed, *changes.removed)
+    return chain(changes.added, changes.changed, changes.removed)
 
 
 def _touched(
