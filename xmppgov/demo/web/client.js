@@ -8,6 +8,14 @@ const { protocol, host, origin } = location;
 const language = new URLSearchParams(location.search).get('lang') ?? 'fr';
 document.documentElement.lang = language;
 
+// An encrypted file's link (XEP-0454) means https, which a demo on loopback does not speak.
+const { fetch: ask } = window;
+window.fetch = (what, ...more) => ask(
+    protocol === 'http:' && typeof what === 'string' && what.startsWith(`https://${host}/`)
+        ? what.replace('https:', 'http:') : what,
+    ...more,
+);
+
 const words = {
     fr: { lead: 'Messagerie des administrations, chiffrée de bout en bout', client: 'Client web' },
     en: { lead: 'The messenger of public administrations, end-to-end encrypted', client: 'Web client' },
