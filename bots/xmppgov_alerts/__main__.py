@@ -22,6 +22,8 @@ from xmppgov_alerts.service import Alerts
 from xmppgov_alerts.store import MIGRATIONS, AlertStore
 from xmppgov_alerts.webhook import Webhook
 
+PATIENCE = 8.0  # seconds for an answer of the directory; who alerts waits for it
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -43,10 +45,11 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
             render=lambda reference, recipient: alerts.render(reference, recipient),
             on_message=lambda tx, incoming: alerts.answer(tx, incoming),
         )
+        directory = DirectoryClient(bot.account, config.bot.directory, timeout=PATIENCE)
         alerts = Alerts(
             store=AlertStore(database),
             outbox=bot.outbox,
-            audience=DirectoryClient(bot.account, config.bot.directory).audience,
+            audience=directory.audience,
             cipher=cipher,
             senders=senders,
             zone=zone(config.alerts),

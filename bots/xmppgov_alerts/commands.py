@@ -72,7 +72,9 @@ def send(
     }
     if hours is not None:
         alert["expires"] = rfc3339(datetime.now(UTC) + timedelta(hours=hours))
-    report = asyncio.run(_send(_client(config, key), alert, request_id or uuid.uuid4().hex))
+    client = _client(config, key)
+    with Console(stderr=True).status(str(texts("The alert is being handed over…"))):
+        report = asyncio.run(_send(client, alert, request_id or uuid.uuid4().hex))
     if as_json:
         _print_json(report)
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -82,7 +83,7 @@ class Webhook:
                     "webhook.port or end the program that has it.",
                     host=self._section.host,
                     port=self._section.port,
-                    reason=error.strerror or error,
+                    reason=os.strerror(error.errno) if error.errno else error,
                 )
             ) from error
         log.info("webhook listens", host=self._section.host, port=self._section.port)
