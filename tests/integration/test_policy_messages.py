@@ -51,6 +51,8 @@ WORDS = {
     "ciphertext without a header": f'<encrypted xmlns="{CIPHERTEXT.split(chr(34))[1]}">'
     f"<payload>AAEC</payload></encrypted><body>{CANARY}</body>",
     "ciphertext without a key": CIPHERTEXT.replace('<key rid="2" prekey="true">AAEC</key>', ""),
+    "broken ciphertext beside a sign": CIPHERTEXT.replace(">AAEC</key>", ">no key</key>")
+    + '<received xmlns="urn:xmpp:receipts" id="1"/>',
     "ciphertext whose key is words": CIPHERTEXT.replace(">AAEC</key>", ">clear words</key>"),
     "newer ciphertext without a key": CIPHERTEXT2.replace('<key rid="2" kex="true">AAEC</key>', ""),
     "correction": f'<body>{CANARY}</body><replace xmlns="urn:xmpp:message-correct:0" id="1"/>',
