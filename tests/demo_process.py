@@ -1,4 +1,4 @@
-"""A whole demo for tests: started as a person would, read through `ready.json`, stopped by SIGINT."""
+"""A whole demo for tests: started as by a person, read through `ready.json`, stopped by SIGINT."""
 
 from __future__ import annotations
 

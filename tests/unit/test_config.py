@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from xmppgov.config import ConfigPath, Section, Settings, load, read_secret
 from xmppgov.errors import ConfigurationError
 
