@@ -159,7 +159,13 @@ class AlertStore:
 
         Wiped pages are overwritten in the database (`secure_delete`); this leaves no older copy.
         """
-        row = await self._database.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Waiting for a reader would hold up every other statement of the bot: it is tried again.
+        usual = await self._database.fetch_one("PRAGMA busy_timeout")
+        await self._database.fetch_one("PRAGMA busy_timeout = 0")
+        try:
+            row = await self._database.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            await self._database.fetch_one(f"PRAGMA busy_timeout = {usual[0] if usual else 5000}")
         return row is not None and row[0] == 0
 
 

@@ -86,13 +86,16 @@ async def test_a_reader_delays_the_cut_of_the_log_and_does_not_prevent_it(tmp_pa
         reader = sqlite3.connect(w.database.path)
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM alert").fetchone()
-        await w.database.fetch_one("PRAGMA busy_timeout=50")
         w.clock.ahead = timedelta(days=2)
-        await w.alerts.expire()
+        async with asyncio.timeout(2):
+            await w.alerts.expire()
         assert bytes(row["sealed"]) in read(w.database.path.parent)
         reader.close()
         await w.alerts.expire()
         assert bytes(row["sealed"]) not in read(w.database.path.parent)
+        timeout = await w.database.fetch_one("PRAGMA busy_timeout")
+        assert timeout
+        assert timeout[0] == 5000
 
 
 @pytest.mark.parametrize("broken", ["alert", "alert_recipient", "outbox"])
