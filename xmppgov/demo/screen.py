@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -34,10 +36,6 @@ class Screen:
         line = f"[green]✓[/] {escape(str(text))} {seconds}"
         self._console.print(line, highlight=False, soft_wrap=True)
 
-    def warn(self, text: Text) -> None:
-        """Say what is missing."""
-        self._console.print(f"[yellow]! {escape(str(text))}[/]", highlight=False)
-
     def say(self, text: Text | str = "") -> None:
         """Print one line."""
         self._console.print(escape(str(text)), highlight=False, soft_wrap=True)
@@ -65,12 +63,18 @@ def _suggestions(ready: Ready) -> list[Text]:
         texts("Log in as two people of one group, in two browsers: their room awaits, encrypted."),
         texts("Write to the contact Annuaire: cherche maire dupont"),
         texts(
-            "Send an alert: xmppgov alert send --config {file} --to group:{group} "
+            "Send an alert: {command} alert send --config {file} --to group:{group} "
             '--severity Severe "…"',
-            file=ready.config.get("alerts"),
+            command=_from_here(Path(sys.argv[0])),
+            file=_from_here(ready.config["alerts"]),
             group=group,
         ),
     ]
+
+
+def _from_here(path: Path) -> Path:
+    """Return `path` as one would type it in this folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _table(logins: Sequence[Login]) -> Table:

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 from xmppgov.demo.client import Operator, operator
@@ -66,7 +65,7 @@ async def _bring_up(layout: Layout, supervisor: Supervisor, screen: Screen) -> N
         await supervisor.start(_server(layout))
         for port in (ports.c2s, ports.component, ports.http):
             await supervisor.wait_until("prosody", lambda p=port: listening(p), PATIENCE)
-    parts = [name for name in (*COMPONENTS, *BOTS) if _installed(name, layout, screen)]
+    parts = (*COMPONENTS, *BOTS)
     with screen.step(texts("Starting {names}", names=", ".join(parts))):
         for name in parts:
             await supervisor.start(_part(layout, name))
@@ -89,13 +88,6 @@ async def _until_answers(
         await supervisor.wait_until(name, lambda: listening(layout.ports.webhook), PATIENCE)
     if name == "archive":
         await supervisor.wait_until(name, (layout.tiles / "checkpoint").exists, PATIENCE)
-
-
-def _installed(name: str, layout: Layout, screen: Screen) -> bool:
-    found = name in layout.config and find_spec(f"xmppgov_{name}.__main__")
-    if not found:
-        screen.warn(texts("{name} is not installed; it is left out.", name=name))
-    return bool(found)
 
 
 def _server(layout: Layout) -> Program:
