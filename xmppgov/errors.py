@@ -17,7 +17,7 @@ from xmppgov.i18n import Text
 
 @dataclass(frozen=True)
 class Detail:
-    """An application-specific condition beside the XMPP one (RFC 6120 §8.3.2): one empty element."""
+    """An application's own condition beside the XMPP one (RFC 6120 §8.3.2): one empty element."""
 
     namespace: str
     name: str
@@ -27,7 +27,8 @@ class Detail:
 class XmppgovError(Exception):
     """Base of every error that xmppgov raises on purpose.
 
-    `text` says what is wrong and what to do, in French and English; it never holds anybody's content.
+    `text` says what is wrong and what to do, in French and English; it never holds anybody's
+    content.
     """
 
     condition: ClassVar[str] = "internal-server-error"

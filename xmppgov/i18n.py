@@ -1,7 +1,8 @@
 """Texts for people in French and English (gettext catalogues, read with Babel; no compiled files).
 
-The English sentence is the message id. A package keeps its French in `locale/fr.po` beside its code,
-and makes its texts with `texts = Texts(__package__)`, then `texts("At most {n} results.", n=50)`.
+The English sentence is the message id. A package keeps its French in `locale/fr.po` beside its
+code, and makes its texts with `texts = Texts(__package__)`, then
+`texts("At most {n} results.", n=50)`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def choose_language(tag: str | None) -> str:
 
 def terminal_language() -> str:
     """Return the language of the terminal's locale (LC_ALL, LC_MESSAGES, LANG)."""
-    value = next((os.environ[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(k)), "")
+    value = next(
+        (os.environ[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(k)), ""
+    )
     primary = value.split(".")[0]
     return DEFAULT_LANGUAGE if primary in ("", "C", "POSIX") else choose_language(primary)
 

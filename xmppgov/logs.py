@@ -1,8 +1,8 @@
 """Logging: structured lines on standard error, and no stanza at any level.
 
 slixmpp writes every stanza at DEBUG and the OMEMO libraries write plaintext there, so their loggers
-are pinned at INFO whatever the operator asks for; slixmpp's report of unparsable input, which quotes
-the input, is cut.
+are pinned at INFO whatever the operator asks for; slixmpp's report of unparsable input, which
+quotes the input, is cut.
 """
 
 from __future__ import annotations
@@ -14,15 +14,30 @@ import structlog
 
 from xmppgov.config import LogSection
 
-PINNED = ("slixmpp", "slixmpp_omemo", "omemo", "oldmemo", "doubleratchet", "x3dh", "aiosqlite", "asyncio")
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+PINNED = (
+    "slixmpp",
+    "slixmpp_omemo",
+    "omemo",
+    "oldmemo",
+    "doubleratchet",
+    "x3dh",
+    "aiosqlite",
+    "asyncio",
+)
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 
 
 class _Cut(logging.Filter):
     """Replace the arguments of slixmpp's quoting messages."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.msg, str) and record.msg.startswith(("Parse error", "Unable to parse")):
+        quoting = ("Parse error", "Unable to parse")
+        if isinstance(record.msg, str) and record.msg.startswith(quoting):
             record.msg, record.args = "unparsable input from the server", ()
         return True
 

@@ -1,8 +1,7 @@
 """The embedded Prosody starts, speaks TLS and SCRAM, and answers."""
 
-from xmppgov.demo.prosody import Prosody
-
 from tests.streams import logged_in
+from xmppgov.demo.prosody import Prosody
 
 ACCOUNTS = ["alice@gov.localhost"]
 PROSODY_MODULES = ""

@@ -67,7 +67,9 @@ class Database:
             StorageError: it does not exist or is no database.
         """
         try:
-            connection = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+            connection = await aiosqlite.connect(
+                f"file:{path}?mode=ro", uri=True, isolation_level=None
+            )
             await connection.execute("PRAGMA query_only=ON")
             await connection.execute("PRAGMA busy_timeout=5000")
             await connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")

@@ -1,4 +1,4 @@
-"""Schema migrations: a list of SQL scripts, applied in order, each in one transaction with its mark.
+"""Schema migrations: SQL scripts, applied in order, each in one transaction with its mark.
 
 The database's `user_version` is the number of scripts applied. A script that has landed never
 changes; a new one is appended.
@@ -37,4 +37,6 @@ async def migrate(connection: aiosqlite.Connection, path: Path, scripts: Sequenc
             )
         )
     for version, script in enumerate(scripts[found:], start=found + 1):
-        await connection.executescript(f"BEGIN IMMEDIATE;\n{script};\nPRAGMA user_version={version};\nCOMMIT;")
+        await connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script};\nPRAGMA user_version={version};\nCOMMIT;"
+        )

@@ -1,4 +1,4 @@
-"""An account on a server (RFC 6120, TLS always): the stream of a bot or of an operator's command."""
+"""An account on a server (RFC 6120, TLS always): the stream of a bot or an operator's command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IQ requests (RFC 6120 §8.2.3): one way to answer them, one place where an error becomes a stanza."""
+"""IQ requests (RFC 6120 §8.2.3): one way to answer, one place where an error becomes a stanza."""
 
 from __future__ import annotations
 
@@ -55,15 +55,18 @@ def serve(
 ) -> None:
     """Answer each IQ of type `kind` ("get" or "set") whose payload is `tag` ("{namespace}name").
 
-    What `answer` returns is sent as the result. A `RemoteFault` that it raises is sent as an error in
-    the requester's language; anything else becomes `internal-server-error` with a reference that is
-    also in the log, and nothing of the exception reaches the peer.
+    What `answer` returns is sent as the result. A `RemoteFault` that it raises is sent as an error
+    in the requester's language; anything else becomes `internal-server-error` with a reference
+    that is also in the log, and nothing of the exception reaches the peer.
     """
 
     async def handle(stanza: Any) -> None:
         xml = stanza.xml
         request = Request(
-            JID(xml.get("from")), JID(xml.get("to")), xml[0], xml.get(LANG) or stream.peer_default_lang
+            JID(xml.get("from")),
+            JID(xml.get("to")),
+            xml[0],
+            xml.get(LANG) or stream.peer_default_lang,
         )
         try:
             payload = await answer(request)
@@ -72,9 +75,7 @@ def serve(
             reply = _error(xml, _for_peer(error), request.language)
         send(stream, reply)
 
-    stream.register_handler(
-        CoroutineCallback(f"{kind} {tag}", _MatchPayload((kind, tag)), handle)
-    )
+    stream.register_handler(CoroutineCallback(f"{kind} {tag}", _MatchPayload((kind, tag)), handle))
 
 
 def send(stream: BaseXMPP, xml: str) -> None:
