@@ -137,6 +137,12 @@ class Converse:
             self._chat.locator("textarea.chat-textarea").press("Enter")
 
     @in_browser
+    def attach(self, file: Path) -> None:
+        """Choose a file to send."""
+        with self.looking():
+            self._chat.locator("input.fileupload").set_input_files(file)
+
+    @in_browser
     def wait_for_message(self, text: str) -> None:
         """Wait until the conversation shows `text`."""
         with self.looking():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.clients
 FROM_CONVERSE = "Bonjour, la séance est à 15 h."
 FROM_PROFANITY = "Merci, j'y serai."
 CLEAR = "Ceci ne doit pas partir en clair."
+FILE = "Le contenu du rapport, que personne d'autre ne lit."
 ALERT = "Évacuez la salle des quatre colonnes."
 QUESTION = "cherche préfète"
 
@@ -41,6 +43,18 @@ def test_a_message_of_converse_is_read_in_profanity(pair: Pair) -> None:
 def test_a_message_of_profanity_is_read_in_converse(pair: Pair) -> None:
     pair.profanity.type(FROM_PROFANITY)
     pair.converse.wait_for_message(FROM_PROFANITY)
+
+
+def test_a_file_of_converse_leaves_encrypted(pair: Pair, tmp_path: Path) -> None:
+    file = tmp_path / "rapport.txt"
+    file.write_text(FILE)
+    pair.converse.attach(file)
+    pair.converse.wait_for_message("rapport.txt")
+    pair.profanity.wait_for("aesgcm://")
+    stored = pair.demo.state / "prosody" / "upload%2egov%2elocalhost"
+    uploads = [p.read_bytes() for p in stored.rglob("*") if p.is_file()]
+    assert uploads
+    assert not [content for content in uploads if FILE.encode() in content]
 
 
 def test_plaintext_of_converse_is_refused_in_french(pair: Pair) -> None:
@@ -98,6 +112,7 @@ def _expected(pair: Pair) -> Counter[tuple[str, str]]:
     """Return how many messages with a body each sent to whom."""
     services, alice, bob = pair.demo.ready["services"], pair.alice["jid"], pair.bob["jid"]
     pairs = [(alice, pair.room), (bob, pair.room)]
+    pairs += [(alice, pair.room)]  # the link to the file
     pairs += [(person, services["annuaire"]) for person in (alice, bob)]
     pairs += [(services["annuaire"], person) for person in (alice, bob)]
     pairs += [(services["alerts"], person) for person in (alice, bob)]
