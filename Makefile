@@ -30,7 +30,8 @@ demo: debian $(VENV)/.installed $(WEB)/node_modules/.installed
 
 # Quick tests first, so that a mistake is known before a server or a browser starts.
 test: debian debian-test $(VENV)/.installed $(WEB)/node_modules/.installed
-	$(PY) -m pytest tests/test_architecture.py tests/unit tests/contract tests/integration tests/clients
+	$(PY) -m pytest tests/test_architecture.py tests/unit tests/contract tests/integration \
+	  tests/clients tests/canary tests/chaos
 
 lint: debian-test $(VENV)/.installed
 	$(PY) -m ruff check .
@@ -43,7 +44,7 @@ bench: debian $(VENV)/.installed
 bench-full: debian $(VENV)/.installed
 	$(PY) -m bench --full
 
-chaos: debian $(VENV)/.installed
+chaos: debian $(VENV)/.installed $(WEB)/node_modules/.installed
 	$(PY) -m tests.chaos --rounds $(N)
 
 # $(call install,PACKAGES): the Debian packages that are missing, and nothing where none is.
