@@ -1,0 +1,76 @@
+"""The root command: what it lists, what it loads, how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from xmppgov.cli import installed
+from xmppgov.cli.installed import COMMANDS, InstalledCommands
+
+
+def xmppgov(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "xmppgov.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_help_lists_every_command_with_a_summary() -> None:
+    done = xmppgov("--help")
+    assert done.returncode == 0
+    for name in ("alert", "archive", "demo", "directory", "rooms", "run"):
+        line = next(x for x in done.stdout.splitlines() if x.strip().startswith(name + " "))
+        assert len(line.split()) > 3
+
+
+def test_help_imports_no_component() -> None:
+    code = (
+        "import sys; sys.argv = ['xmppgov', '--help']\n"
+        "from xmppgov.cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "print(sorted(m for m in sys.modules if m.startswith('xmppgov_') or m == 'slixmpp'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    loaded = done.stdout.splitlines()[-1]
+    assert ".commands" not in loaded
+    assert "slixmpp" not in loaded
+
+
+@pytest.mark.parametrize("arguments", [("nothing",), ("demo", "--nothing"), ("run", "nobody")])
+def test_misuse_ends_with_two(arguments: tuple[str, ...]) -> None:
+    done = xmppgov(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_configuration_is_one_line_and_two(tmp_path: Path) -> None:
+    config = tmp_path / "directory.toml"
+    config.write_text("[log]\n", "utf-8")
+    done = xmppgov("run", "directory", "--config", str(config))
+    assert done.returncode == 2
+    assert f"{config} : xmpp" in done.stderr or f"{config}: xmpp" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_package_breaks_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_command.py").write_text("raise RuntimeError('broken')\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [
+        EntryPoint("broken", "broken_command:app", COMMANDS),
+        EntryPoint("gone", "no_such_package.commands:app", COMMANDS),
+        EntryPoint("rooms", "xmppgov_rooms.commands:app", COMMANDS),
+    ]
+    monkeypatch.setattr(installed, "entry_points", lambda group: found)
+    group = InstalledCommands(name="xmppgov")
+    assert group.list_commands(None) == ["broken", "demo", "rooms"]
+    assert group.get_command(None, "rooms") is not None
+    with pytest.raises(RuntimeError, match="broken"):
+        group.get_command(None, "broken")
+
+
+def test_the_version_is_printed() -> None:
+    assert xmppgov("--version").stdout.strip().count(".") == 2
