@@ -59,7 +59,7 @@ def _batch(rounds: int, seed: int) -> tuple[int, int, int]:
             done = asyncio.run(run(demo, Path(folder), rounds, seed, killed.append))
         finally:
             demo.stop()
-    return len(killed), sum(len(w.sent) for w in done.writers), len(done.sent)
+    return len(killed), sum(len(w.sent) for w in done.everybody), len(done.sent)
 
 
 if __name__ == "__main__":

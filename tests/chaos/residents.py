@@ -11,6 +11,7 @@ from pathlib import Path
 
 from slixmpp.exceptions import IqError, IqTimeout
 
+from tests.chaos.traffic import PACE, write_encrypted
 from tests.omemo_nodes import request
 from tests.people import OmemoPerson
 from xmppgov.demo.prosody import Prosody
@@ -25,8 +26,11 @@ PAGE = 100
 class Resident(OmemoPerson):
     """Somebody whose client does what clients do: log in again, and catch up by MAM."""
 
-    def __init__(self, server: Prosody, jid: str, database: Database) -> None:
+    def __init__(self, server: Prosody, jid: str, database: Database, room: str) -> None:
         super().__init__(server, jid, database, "phone")
+        self.room = room
+        self.sent: list[str] = []
+        self.arrived: list[str] = []
         self.back = asyncio.Event()
         self._page = ""
         self._seen: set[str] = set()
@@ -41,11 +45,32 @@ class Resident(OmemoPerson):
         try:
             await self.omemo.ready()
             self.account.send_presence()
+            self.enter()
             await self._catch_up()
         except (IqError, IqTimeout, OSError):
             self.account.abort()
         else:
             self.back.set()
+
+    def enter(self) -> None:
+        """Ask for the place in the room; before the keys were seen, that is refused."""
+        name = self.account.boundjid.user
+        presence = self.account.make_presence(pto=f"{self.room}/{name}")
+        presence.append(ET.Element("{http://jabber.org/protocol/muc}x"))
+        presence.send()
+
+    async def write(self) -> None:
+        """Write into the room, until cancelled; while there is no stream, nothing is written."""
+        while True:
+            await asyncio.sleep(PACE)
+            self.say_in_room()
+
+    def say_in_room(self) -> str | None:
+        """Send one message to the room and return its id; None while the stream is down."""
+        message_id = write_encrypted(self.account, self.room, "groupchat")
+        if message_id:
+            self.sent.append(message_id)
+        return message_id
 
     async def _catch_up(self) -> None:
         """Read the archive's pages behind the last one that was read (XEP-0313)."""
@@ -73,7 +98,10 @@ class Resident(OmemoPerson):
         if identity in self._seen or (message.get("from") or "").split("/")[0] == self.jid:
             return
         self._seen.add(identity)
-        await super()._read(message)
+        if message.get("type") == "groupchat":
+            self.arrived.append(identity)
+        else:
+            await super()._read(message)
 
     def times_heard(self, words: str) -> int:
         """Return how often a text with `words` was read."""
@@ -81,10 +109,10 @@ class Resident(OmemoPerson):
 
 
 @asynccontextmanager
-async def resident(server: Prosody, jid: str, folder: Path) -> AsyncIterator[Resident]:
+async def resident(server: Prosody, jid: str, folder: Path, room: str) -> AsyncIterator[Resident]:
     """Somebody who lives through the block."""
     database = await Database.open(folder / f"{jid}.sqlite", [MIGRATION])
-    someone = Resident(server, jid, database)
+    someone = Resident(server, jid, database, room)
     reading = asyncio.create_task(someone.listen())
     someone.account.start()
     try:

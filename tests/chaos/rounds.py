@@ -34,9 +34,9 @@ async def run(
     """
     chance = random.Random(seed)
     async with world(demo, folder) as running:
-        writing = [asyncio.create_task(writer.write()) for writer in running.writers]
+        await running.everybody_goes_on()
+        writing = [asyncio.create_task(someone.write()) for someone in running.everybody]
         try:
-            await running.everybody_goes_on()
             for _ in range(rounds):
                 await _round(running, chance, told)
         finally:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+import xml.etree.ElementTree as ET
 
 from slixmpp.stanza import Message
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
-from slixmpp.xmlstream.xmlstream import NotConnectedError
 
 from tests.streams import account_section
 from xmppgov.demo.prosody import Prosody
@@ -46,15 +46,20 @@ class Writer:
 
     def say(self) -> str | None:
         """Send one message and return its id; None while the stream is down."""
-        message_id = uuid.uuid4().hex
-        if not self.account.session_bind_event.is_set() or not self.account.is_connected():
-            return None
-        try:
-            self.account.send_raw(
-                f"<message to='{self.peer}' type='chat' id='{message_id}'>{ENCRYPTED}"
-                f"<origin-id xmlns='urn:xmpp:sid:0' id='{message_id}'/></message>"
-            )
-        except NotConnectedError:
-            return None
-        self.sent.append(message_id)
+        message_id = write_encrypted(self.account, self.peer, "chat")
+        if message_id:
+            self.sent.append(message_id)
         return message_id
+
+
+def write_encrypted(account: Account, to: str, kind: str) -> str | None:
+    """Send what the server takes for ciphertext; return its id, None while the stream is down."""
+    message_id = uuid.uuid4().hex
+    if not account.session_bind_event.is_set() or not account.is_connected():
+        return None
+    xml = ET.fromstring(
+        f"<message xmlns='jabber:client' to='{to}' type='{kind}' id='{message_id}'>{ENCRYPTED}"
+        f"<origin-id xmlns='urn:xmpp:sid:0' id='{message_id}'/></message>"
+    )
+    Message(account, xml=xml).send()
+    return message_id

@@ -39,6 +39,11 @@ class World:
     sent: dict[str, str] = field(default_factory=dict)
     """alert id -> the words that are in its text and in no other"""
 
+    @property
+    def everybody(self) -> list[Writer | Resident]:
+        """All who write."""
+        return [*self.writers, *self.residents]
+
     async def alert(self) -> str:
         """Send an alert to the group; it is accepted, however often the bot dies meanwhile."""
         words = f"crue-{uuid.uuid4().hex}"
@@ -73,6 +78,19 @@ class World:
         for someone in self.residents:
             await someone.wait_for(words, RETURN)
 
+        one, two = self.residents
+        await self._reaches_in_the_room(one, two)
+
+    async def _reaches_in_the_room(self, writer: Resident, reader: Resident) -> None:
+        async def arrived() -> bool:
+            for someone in (writer, reader):
+                someone.enter()
+            said = writer.say_in_room()
+            await asyncio.sleep(0.2)
+            return said is not None and said in reader.arrived
+
+        await until(arrived, RETURN)
+
     async def _reaches(self, writer: Writer, reader: Writer) -> None:
         async def arrived() -> bool:
             said = writer.say()
@@ -105,8 +123,11 @@ async def world(demo: Demo, folder: Path) -> AsyncIterator[World]:
         alerts = await stack.enter_async_context(
             AlertsClient(ready["webhook"]["url"], key, patience=RETURN)
         )
+        room = f"{group}@{ready['services']['muc']}"
         residents = [
-            await stack.enter_async_context(resident(server, _secret(server, account), folder))
+            await stack.enter_async_context(
+                resident(server, _secret(server, account), folder, room)
+            )
             for account in members[:2]
         ]
         for writer in writers:
