@@ -152,7 +152,8 @@ end
 function drain:_trouble(condition)
 	if self.trouble ~= condition then
 		self.trouble = condition;
-		self.log(condition == "bad-request" and "error" or "warn", "The archive %s does not take batches: %s; trying again", self.archive, condition);
+		self.log(condition == "bad-request" and "error" or "warn",
+			"The archive %s does not take batches: %s; trying again", self.archive, condition);
 	end
 	self:_later();
 end
