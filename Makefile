@@ -72,7 +72,9 @@ $(VENV)/.installed: pyproject.toml requirements.lock | debian
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# The lock names Converse.js alone: its dist/ has all it needs, and npm 9, which Debian 12 has, fails
+# on the link among its dependencies.
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json | debian
 	@echo "==> The web client, Converse.js, into $(WEB)/node_modules (package-lock.json)"
-	@npm ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --silent
+	@npm ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
