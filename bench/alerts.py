@@ -10,45 +10,68 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from statistics import median
 
 from oldmemo.oldmemo import NAMESPACE
 from omemo.session_manager import SessionManager
 
 from bench.memory import manager
 from bench.recipients import Recipients, recipients
-from bench.report import Row
+from bench.report import Row, compared, span
+from bench.rounds import Contender, Rounds, in_turn, together
 from bench.servers import server
 from xmppgov.bot.bot import Bot
-from xmppgov.bot.store import MIGRATIONS
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import XmppSection
-from xmppgov.demo.prosody import Prosody
-from xmppgov.demo.settings import write_settings
+from xmppgov.demo.prosody import Prosody, write_secret
 from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
 
 TEXT = "Crue de la Loire : évacuez les rives avant 18 heures. " * 6
-BOT = "alertes"
+BOTS = 3  # each is cold once
+WARM = 3  # alerts of each bot after its first
 
 
-@dataclass
-class Timed:
-    """How long the outbox encrypted and committed, as opposed to fetched and sent."""
+class Sender:
+    """A bot with its own keys and database, and python-omemo in memory with the same to do."""
 
-    seconds: float = 0.0
-    bot: Bot | None = field(default=None, repr=False)
+    def __init__(self, bot: Bot, database: Database, people: Recipients) -> None:
+        self._bot, self._database, self._people = bot, database, people
+        self._seconds = 0.0
+        self._sessions: SessionManager | None = None
+        self.deliveries: list[float] = []
+        self._encrypt = bot.outbox._encrypt
+        bot.outbox._encrypt = self._timed  # type: ignore[method-assign]
 
-    def watch(self, bot: Bot) -> None:
-        """Time every batch that the outbox of `bot` encrypts and commits."""
-        self.bot, encrypt = bot, bot.outbox._encrypt
+    async def _timed(self, *arguments: object) -> object:
+        """Encrypt and commit a batch, as the outbox does, and measure only this."""
+        began = time.perf_counter()
+        result = await self._encrypt(*arguments)  # type: ignore[arg-type]
+        self._seconds += time.perf_counter() - began
+        return result
 
-        async def timed(*arguments: object) -> object:
-            began = time.perf_counter()
-            result = await encrypt(*arguments)  # type: ignore[arg-type]
-            self.seconds += time.perf_counter() - began
-            return result
+    async def send(self) -> float:
+        """Send one alert to everybody; return encryptions per second."""
+        began, self._seconds = time.perf_counter(), 0.0
+        people, number = self._people, len(self.deliveries)
+        expected = people.least_received() + 1
+        async with self._database.transaction() as tx:
+            await self._bot.outbox.add(
+                tx, reference=f"a{number}", recipients=people.bundles, expires=time.time() + 3600
+            )
+        self._bot.outbox.wake()
+        self.deliveries.append(await people.until_all_received(expected) - began)
+        return len(people.bundles) / self._seconds
 
-        bot.outbox._encrypt = timed  # type: ignore[method-assign]
+    async def remember(self) -> float:
+        """Encrypt the same with everything in memory; return encryptions per second."""
+        bundles = self._people.bundles
+        if self._sessions is None:
+            self._sessions = await manager(self._bot.jid, bundles)
+        began = time.perf_counter()
+        for jid in bundles:
+            await self._sessions.encrypt(frozenset({jid}), {NAMESPACE: TEXT.encode()})
+        return len(bundles) / (time.perf_counter() - began)
 
 
 async def _render(_reference: str, _recipient: str) -> str:
@@ -56,14 +79,14 @@ async def _render(_reference: str, _recipient: str) -> str:
 
 
 @asynccontextmanager
-async def _bot(prosody: Prosody) -> AsyncIterator[tuple[Bot, Database]]:
+async def _bot(prosody: Prosody, name: str) -> AsyncIterator[tuple[Bot, Database]]:
     section = XmppSection(
-        jid=f"{BOT}@{prosody.domain}",
+        jid=f"{name}@{prosody.domain}",
         port=prosody.ports.c2s,
-        secret_file=prosody.state / "secrets" / BOT,
+        secret_file=prosody.state / "secrets" / name,
         ca_file=prosody.state / "ca.pem",
     )
-    database = await Database.open(prosody.state / "bot" / "bot.db", MIGRATIONS)
+    database = await Database.open(prosody.state / name / "bot.db", *SCHEMAS)
     introduction = Text("xmppgov", "The request is not one that this service knows.")
     bot = Bot(section, database=database, introduction=introduction, render=_render)
     async with bot:
@@ -72,54 +95,47 @@ async def _bot(prosody: Prosody) -> AsyncIterator[tuple[Bot, Database]]:
     await database.close()
 
 
-async def _alert(bot: Bot, database: Database, people: Recipients, number: int) -> float:
-    """Send one alert to everybody; return the seconds until the last one has it."""
-    began = time.perf_counter()
-    async with database.transaction() as tx:
-        await bot.outbox.add(
-            tx, reference=f"a{number}", recipients=people.bundles, expires=time.time() + 3600
-        )
-    bot.outbox.wake()
-    return await people.until_all_received(number) - began
-
-
-async def _in_memory(sessions: SessionManager, people: Recipients) -> float:
-    began = time.perf_counter()
-    for jid in people.bundles:
-        await sessions.encrypt(frozenset({jid}), {NAMESPACE: TEXT.encode()})
-    return time.perf_counter() - began
+async def _rounds(
+    prosody: Prosody, people: Recipients, name: str
+) -> tuple[Rounds, Rounds, list[float]]:
+    """Let one bot send its first alert, and then more: cold, warm, seconds until delivered."""
+    async with _bot(prosody, name) as (bot, database):
+        sender = Sender(bot, database, people)
+        contenders: dict[str, Contender] = {"ours": sender.send, "memory": sender.remember}
+        cold = await in_turn(1, contenders)
+        warm = await in_turn(WARM, contenders)
+    return cold, warm, sender.deliveries
 
 
 async def measure(count: int) -> list[Row]:
-    """Measure `count` alerts, cold (no session yet) and warm."""
-    users = [f"user{n}" for n in range(count)]
+    """Measure alerts to `count` people, cold (no session yet) and warm, by a few fresh bots."""
+    users, bots = [f"user{n}" for n in range(count)], [f"bot{n}" for n in range(BOTS)]
     with server("keys contacts", users) as prosody:
-        write_settings(prosody.state, prosody.domain, prosody.ports)
-        prosody.stop()
-        password = (prosody.state / "secrets" / BOT).read_text().strip()
-        prosody.add_account(f"{BOT}@{prosody.domain}", password)
-        prosody.start()
-        async with recipients(prosody, users) as people, _bot(prosody) as (bot, database):
-            timed = Timed()
-            timed.watch(bot)
-            cold_last = await _alert(bot, database, people, 1)
-            cold, timed.seconds = timed.seconds, 0.0
-            warm_last = await _alert(bot, database, people, 2)
-            warm = timed.seconds
-            sessions = await manager(f"{BOT}@{prosody.domain}", people.bundles)
-            cold_limit = await _in_memory(sessions, people)
-            warm_limit = await _in_memory(sessions, people)
+        for bot in bots:
+            secret = prosody.state / "secrets" / bot
+            write_secret(secret)
+            prosody.add_account(f"{bot}@{prosody.domain}", secret.read_text().strip())
+        async with recipients(prosody, users) as people:
+            results = [await _rounds(prosody, people, bot) for bot in bots]
+    cold = together([cold for cold, _, _ in results])
+    warm = together([warm for _, warm, _ in results])
+    first = [deliveries[0] for _, _, deliveries in results]
+    later = [seconds for _, _, deliveries in results for seconds in deliveries[1:]]
     return [
-        _row("cold", count, cold, cold_limit),
-        _row("warm", count, warm, warm_limit),
-        Row(f"last of {count} deliveries, cold", f"{cold_last:.2f} s"),
-        Row(f"last of {count} deliveries, warm", f"{warm_last:.2f} s"),
+        *_compare("cold", cold),
+        *_compare("warm", warm),
+        Row(
+            f"last of {count} deliveries, cold", f"{median(first):.2f} s", spread=span(first, ".2f")
+        ),
+        Row(
+            f"last of {count} deliveries, warm", f"{median(later):.2f} s", spread=span(later, ".2f")
+        ),
     ]
 
 
-def _row(what: str, count: int, ours: float, limit: float) -> Row:
-    figure = f"{count / ours:,.0f}/s"
-    return Row(
-        f"encrypted and committed, {what}", figure, f"{count / limit:,.0f}/s in memory",
-        limit / ours, "≥ 0.5",
-    )  # fmt: skip
+def _compare(what: str, rounds: Rounds) -> list[Row]:
+    limit = rounds.figures["memory"]
+    return [
+        Row(f"encrypted/s, {what}, memory only", f"{median(limit):,.0f}", spread=span(limit)),
+        compared(f"encrypted and committed/s, {what}", rounds, "ours", "memory", "memory", "≥ 0.5"),
+    ]

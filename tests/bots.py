@@ -10,10 +10,11 @@ from typing import Any
 
 from tests.streams import account_section
 from xmppgov.bot.bot import Bot
-from xmppgov.bot.store import MIGRATIONS
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.demo.prosody import Prosody
 from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
 
 
 def sentence(english: str) -> Text:
@@ -31,10 +32,10 @@ async def running(bot: Bot) -> AsyncIterator[Bot]:
 
 @asynccontextmanager
 async def made_bot(
-    server: Prosody, jid: str, folder: Path, *, own: Sequence[str] = (), **options: Any
+    server: Prosody, jid: str, folder: Path, *, own: Sequence[Schema] = (), **options: Any
 ) -> AsyncIterator[Bot]:
     """A bot that is not connected yet; the same `folder` is the same bot."""
-    database = await Database.open(folder / f"{jid}.sqlite", [*MIGRATIONS, *own])
+    database = await Database.open(folder / f"{jid}.sqlite", *SCHEMAS, *own)
     try:
         options.setdefault("introduction", sentence("A bot for tests."))
         yield Bot(account_section(server, jid), database=database, **options)

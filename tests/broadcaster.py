@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from xmppgov.bot.bot import Bot
-from xmppgov.bot.store import MIGRATIONS
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import LogSection, XmppSection
 from xmppgov.i18n import Text
 from xmppgov.logs import configure_logging
@@ -28,7 +28,7 @@ async def render(reference: str, recipient: str) -> str:
 @asynccontextmanager
 async def build(path: Path, section: XmppSection) -> AsyncIterator[Bot]:
     """The bot, connected while the block runs."""
-    database = await Database.open(path, MIGRATIONS)
+    database = await Database.open(path, *SCHEMAS)
     try:
         introduction = Text("xmppgov", "A bot for tests.")
         async with Bot(section, database=database, introduction=introduction, render=render) as bot:

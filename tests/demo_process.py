@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+from xmppgov.demo.prosody import Ports
 
 COMMAND = [sys.executable, "-m", "xmppgov.cli.main"]
 PATIENCE = 90.0  # seconds
@@ -18,16 +18,7 @@ PATIENCE = 90.0  # seconds
 
 def free_base_port() -> int:
     """Return the first of five consecutive ports on which nothing listens now."""
-    while True:
-        with ExitStack() as stack:
-            first = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            base = first.getsockname()[1]
-            try:
-                for port in range(base + 1, base + 5):
-                    stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            except (OSError, OverflowError):
-                continue
-            return base
+    return Ports.free().c2s
 
 
 class Demo:

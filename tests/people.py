@@ -20,7 +20,7 @@ from xmppgov.bot import stanza
 from xmppgov.demo.prosody import Prosody
 from xmppgov.omemo.errors import Disconnected, Undecryptable
 from xmppgov.omemo.plugin import enable_omemo
-from xmppgov.omemo.store import MIGRATION, OmemoStore
+from xmppgov.omemo.store import SCHEMA, OmemoStore
 from xmppgov.storage.database import Database
 from xmppgov.xmpp.client import Account
 
@@ -152,7 +152,7 @@ async def person(
     server: Prosody, jid: str, folder: Path, device: str = "phone"
 ) -> AsyncIterator[OmemoPerson]:
     """Somebody who is online with published keys; the same `folder` is the same device."""
-    database = await Database.open(folder / f"{jid}-{device}.sqlite", [MIGRATION])
+    database = await Database.open(folder / f"{jid}-{device}.sqlite", SCHEMA)
     someone = OmemoPerson(server, jid, database, device)
     reading = asyncio.create_task(someone.listen())
     try:

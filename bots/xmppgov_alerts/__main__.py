@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from xmppgov.bot.bot import Bot
-from xmppgov.bot.store import MIGRATIONS as BOT_MIGRATIONS
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import load
 from xmppgov.directory.client import DirectoryClient
 from xmppgov.logs import configure_logging
@@ -19,7 +19,7 @@ from xmppgov_alerts import wording
 from xmppgov_alerts.config import AlertsSettings, read_cipher, read_senders, zone
 from xmppgov_alerts.expiry import Expiry
 from xmppgov_alerts.service import Alerts
-from xmppgov_alerts.store import MIGRATIONS, AlertStore
+from xmppgov_alerts.store import SCHEMA, AlertStore
 from xmppgov_alerts.webhook import Webhook
 
 PATIENCE = 8.0  # seconds for an answer of the directory; who alerts waits for it
@@ -35,7 +35,7 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
     cipher = read_cipher(config.alerts, config.bot.database)
     senders = read_senders(config.webhook)
     async with AsyncExitStack() as stack:
-        database = await Database.open(config.bot.database, (*BOT_MIGRATIONS, *MIGRATIONS))
+        database = await Database.open(config.bot.database, *SCHEMAS, SCHEMA)
         stack.push_async_callback(database.close)
         bot = Bot(
             config.xmpp,

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
 from xmppgov_alerts.model import Alert, AlertState, Person, Severity
 
-MIGRATIONS = (
-    """
+SCHEMA = Schema(
+    "alerts",
+    (
+        """
     CREATE TABLE alert (
         id TEXT PRIMARY KEY,
         version INTEGER NOT NULL DEFAULT 1,
@@ -46,6 +49,7 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX alert_recipient_jid ON alert_recipient (jid) WHERE jid IS NOT NULL
     """,
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from xmppgov.bot.bot import Bot
-from xmppgov.bot.store import MIGRATIONS
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import load
 from xmppgov.directory.client import DirectoryClient
 from xmppgov.logs import configure_logging
@@ -22,7 +22,7 @@ from xmppgov_annuaire.wording import INTRODUCTION
 @asynccontextmanager
 async def build(config: AnnuaireSettings) -> AsyncIterator[Bot]:
     """The bot, connected and answering while the block runs."""
-    database = await Database.open(config.bot.database, MIGRATIONS)
+    database = await Database.open(config.bot.database, *SCHEMAS)
     try:
         bot = Bot(
             config.xmpp,

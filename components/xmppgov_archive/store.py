@@ -10,53 +10,52 @@ from typing import NamedTuple
 from xmppgov.archive import jcs
 from xmppgov.archive.verify import DIGEST_SIZE, StoredRecord
 from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
 from xmppgov_archive.pseudonyms import Name
 
-MIGRATIONS = (
-    """
-    CREATE TABLE emitters (
-        number INTEGER PRIMARY KEY, server TEXT NOT NULL UNIQUE
-    ) STRICT;
-    CREATE TABLE epochs (
-        emitter INTEGER NOT NULL REFERENCES emitters, epoch INTEGER NOT NULL, last INTEGER NOT NULL,
-        PRIMARY KEY (emitter, epoch)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE leaves (idx INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
-    CREATE TABLE records (
-        idx INTEGER PRIMARY KEY,
-        emitter INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
-        digest BLOB NOT NULL, secret BLOB NOT NULL, body TEXT NOT NULL,
-        t INTEGER AS (body ->> '$.t'), uuid TEXT AS (body ->> '$.id'),
-        sender TEXT AS (body ->> '$.from'), recipient TEXT AS (body ->> '$.to'),
-        room TEXT AS (body ->> '$.room'),
-        UNIQUE (emitter, epoch, seq)
-    ) STRICT;
-    CREATE INDEX records_by_time ON records (t);
-    CREATE INDEX records_by_uuid ON records (uuid);
-    CREATE INDEX records_by_sender ON records (sender, t);
-    CREATE INDEX records_by_recipient ON records (recipient, t) WHERE recipient IS NOT NULL;
-    CREATE INDEX records_by_room ON records (room, t) WHERE room IS NOT NULL;
-    CREATE TABLE gaps (
-        idx INTEGER PRIMARY KEY, emitter INTEGER NOT NULL, epoch INTEGER NOT NULL,
-        first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX gaps_by_number ON gaps (emitter, epoch, last);
-    CREATE TABLE pseudonyms (
-        pseudonym TEXT PRIMARY KEY, month TEXT NOT NULL, sort TEXT NOT NULL, address TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX pseudonyms_by_address ON pseudonyms (address);
-    CREATE TABLE alarms (
-        server TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
-        count INTEGER NOT NULL, first_t INTEGER NOT NULL, last_t INTEGER NOT NULL,
-        PRIMARY KEY (server, epoch, seq, reason)
-    ) STRICT, WITHOUT ROWID;
-    """,
+_TABLES = """
+CREATE TABLE emitters (
+    number INTEGER PRIMARY KEY, server TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE epochs (
+    emitter INTEGER NOT NULL REFERENCES emitters, epoch INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (emitter, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE leaves (idx INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE records (
+    idx INTEGER PRIMARY KEY,
+    emitter INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+    digest BLOB NOT NULL, secret BLOB NOT NULL, body TEXT NOT NULL,
+    t INTEGER AS (body ->> '$.t'), uuid TEXT AS (body ->> '$.id'),
+    sender TEXT AS (body ->> '$.from'), recipient TEXT AS (body ->> '$.to'),
+    room TEXT AS (body ->> '$.room'),
+    UNIQUE (emitter, epoch, seq)
+) STRICT;
+CREATE INDEX records_by_time ON records (t);
+CREATE INDEX records_by_uuid ON records (uuid);
+CREATE INDEX records_by_sender ON records (sender, t);
+CREATE INDEX records_by_recipient ON records (recipient, t) WHERE recipient IS NOT NULL;
+CREATE INDEX records_by_room ON records (room, t) WHERE room IS NOT NULL;
+CREATE TABLE gaps (
+    idx INTEGER PRIMARY KEY, emitter INTEGER NOT NULL, epoch INTEGER NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX gaps_by_number ON gaps (emitter, epoch, last);
+CREATE TABLE pseudonyms (
+    pseudonym TEXT PRIMARY KEY, month TEXT NOT NULL, sort TEXT NOT NULL, address TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pseudonyms_by_address ON pseudonyms (address);
+CREATE TABLE alarms (
+    server TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
+    count INTEGER NOT NULL, first_t INTEGER NOT NULL, last_t INTEGER NOT NULL,
+    PRIMARY KEY (server, epoch, seq, reason)
+) STRICT, WITHOUT ROWID;
+"""
+SCHEMA = Schema("archive", (_TABLES,))
+_LOCK_TABLES = (
+    "CREATE TABLE checkpoint (origin TEXT PRIMARY KEY, note BLOB NOT NULL) STRICT, WITHOUT ROWID"
 )
-LOCK_MIGRATIONS = (
-    """
-    CREATE TABLE checkpoint (origin TEXT PRIMARY KEY, note BLOB NOT NULL) STRICT, WITHOUT ROWID;
-    """,
-)
+LOCK_SCHEMA = Schema("lock", (_LOCK_TABLES,))
 _ROWS = "SELECT idx, emitter, epoch, seq, digest, secret, body FROM records"
 
 
@@ -131,7 +130,7 @@ class RecordStore:
     @classmethod
     async def open(cls, path: Path) -> RecordStore:
         """Open for writing, creating the database at first. Raises `StorageError`."""
-        return cls(await Database.open(path, MIGRATIONS))
+        return cls(await Database.open(path, SCHEMA))
 
     @classmethod
     async def open_read_only(cls, path: Path) -> RecordStore:
@@ -367,7 +366,7 @@ class LockStore:
     @classmethod
     async def open(cls, path: Path, origin: str) -> LockStore:
         """Open for writing, creating the database at first. Raises `StorageError`."""
-        return cls(await Database.open(path, LOCK_MIGRATIONS), origin)
+        return cls(await Database.open(path, LOCK_SCHEMA), origin)
 
     @classmethod
     async def open_read_only(cls, path: Path, origin: str) -> LockStore:

@@ -25,12 +25,13 @@ from xmppgov.directory.model import (
 from xmppgov.errors import Conflict
 from xmppgov.i18n import Texts
 from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
 from xmppgov_directory.diff import Diff
 from xmppgov_directory.index import INDEX_SCHEMA, Index
 from xmppgov_directory.model import BodyRow, PersonRow, PostRow, Register, Status
 
 texts = Texts("xmppgov_directory")
-SCHEMA = """
+TABLES = """
 CREATE TABLE meta (data INTEGER NOT NULL, day TEXT);
 INSERT INTO meta VALUES (0, NULL);
 CREATE TABLE person (
@@ -48,7 +49,7 @@ CREATE INDEX post_body ON post (body);
 CREATE INDEX post_start ON post (start);
 CREATE INDEX post_end ON post (end);
 """
-MIGRATIONS = (SCHEMA + INDEX_SCHEMA,)
+SCHEMA = Schema("directory", (TABLES + INDEX_SCHEMA,))
 OPEN_END = "9999-12-31"
 _TODAY = """post.start <= :day AND :day <= post.end AND body.start <= :day AND :day <= body.end"""
 _BELOW = """WITH RECURSIVE below (id) AS (
@@ -81,7 +82,7 @@ class Store:
     @classmethod
     async def open(cls, path: Path) -> Store:
         """Open or create the database at `path`. Raises `StorageError`."""
-        return cls(await Database.open(path, MIGRATIONS))
+        return cls(await Database.open(path, SCHEMA))
 
     @classmethod
     async def open_read_only(cls, path: Path) -> Store:

@@ -15,11 +15,14 @@ from xmppgov.i18n import Texts
 from xmppgov.rooms.model import UNASKED, Keys, Member, Person, Readiness, Reason, Room
 from xmppgov.rooms.policy import VACANT, Stage
 from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
 from xmppgov_rooms.model import Seat
 
 texts = Texts("xmppgov_rooms")
-MIGRATIONS = (
-    """
+SCHEMA = Schema(
+    "rooms",
+    (
+        """
     CREATE TABLE rooms (
         id TEXT PRIMARY KEY,
         name TEXT NOT NULL,
@@ -45,6 +48,7 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX seats_by_jid ON seats (jid);
     """,
+    ),
 )
 _SEATS = """
     SELECT s.room, s.person, s.jid, s.name, s.role, s.listed, s.stage,
@@ -62,14 +66,13 @@ class RoomsStore:
     @classmethod
     async def open(cls, path: Path) -> RoomsStore:
         """Open the database for its component. Raises `StorageError`."""
-        return cls(await Database.open(path, MIGRATIONS))
+        return cls(await Database.open(path, SCHEMA))
 
     @classmethod
     async def open_read_only(cls, path: Path) -> RoomsStore:
         """Open the database beside its component. Raises `StorageError`."""
         database = await Database.open_read_only(path)
-        row = await database.fetch_one("PRAGMA user_version")
-        if row is None or row[0] != len(MIGRATIONS):
+        if not await database.is_current(SCHEMA):
             await database.close()
             raise StorageError(
                 texts("{path}: not this program's database yet; start the component.", path=path)

@@ -15,7 +15,7 @@ from tests.chaos.traffic import PACE, write_encrypted
 from tests.omemo_nodes import request
 from tests.people import OmemoPerson
 from xmppgov.demo.prosody import Prosody
-from xmppgov.omemo.store import MIGRATION
+from xmppgov.omemo.store import SCHEMA
 from xmppgov.storage.database import Database
 
 MAM = "urn:xmpp:mam:2"
@@ -111,7 +111,7 @@ class Resident(OmemoPerson):
 @asynccontextmanager
 async def resident(server: Prosody, jid: str, folder: Path, room: str) -> AsyncIterator[Resident]:
     """Somebody who lives through the block."""
-    database = await Database.open(folder / f"{jid}.sqlite", [MIGRATION])
+    database = await Database.open(folder / f"{jid}.sqlite", SCHEMA)
     someone = Resident(server, jid, database, room)
     reading = asyncio.create_task(someone.listen())
     someone.account.start()

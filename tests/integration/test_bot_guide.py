@@ -7,7 +7,7 @@ from tests.bots import running
 from tests.people import person
 from tests.streams import account_section
 from xmppgov.bot.model import State
-from xmppgov.bot.store import MIGRATIONS
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import load
 from xmppgov.demo.prosody import Prosody
 from xmppgov.storage.database import Database
@@ -29,7 +29,7 @@ def block(language: str) -> str:
 async def test_the_example_runs(prosody: Prosody, tmp_path: Path) -> None:
     names: dict[str, object] = {}
     exec(block("python"), names)
-    database = await Database.open(tmp_path / "guide.sqlite", MIGRATIONS)
+    database = await Database.open(tmp_path / "guide.sqlite", *SCHEMAS)
     bot = names["make_bot"](account_section(prosody, BOT), database)
     async with running(bot), person(prosody, ALICE, tmp_path) as alice:
         await alice.send(BOT, "heure")

@@ -18,7 +18,7 @@ from tests.people import OmemoPerson, person
 from tests.streams import account_section, read
 from xmppgov.bot import stanza
 from xmppgov.bot.model import State
-from xmppgov.bot.store import MIGRATIONS, OutboxStore
+from xmppgov.bot.store import SCHEMAS, OutboxStore
 from xmppgov.demo.prosody import Prosody
 from xmppgov.storage.database import Database
 
@@ -32,7 +32,7 @@ SETTLED = {State.ACCEPTED, State.DELIVERED}
 
 async def fill(path: Path) -> Database:
     """Queue every text for everybody, and leave a second connection open for looking."""
-    database = await Database.open(path, MIGRATIONS)
+    database = await Database.open(path, *SCHEMAS)
     rows = [(t, jid, f"{t}-{jid[:2]}-{time.time_ns()}") for t in TEXTS for jid in PEOPLE]
     async with database.transaction() as tx:
         await OutboxStore(database).add(tx, rows, time.time(), time.time() + 3600)

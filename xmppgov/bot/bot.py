@@ -40,7 +40,7 @@ class Bot:
 
     Args:
         section: the account; the resource is `resource` and must not change between runs.
-        database: opened with `MIGRATIONS` of `xmppgov.bot.store` first in its migrations, then the
+        database: opened with `SCHEMAS` of `xmppgov.bot.store`, then the
             owner's own; nobody else may open it for writing.
         introduction: the first line of the help, which says what the bot is for.
         domains: whose messages are read; by default those of the bot's own domain.

@@ -7,12 +7,14 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from xmppgov.bot.model import NEEDS_TEXT, UNCONFIRMED, Delivery, State, may_follow
-from xmppgov.omemo.store import MIGRATION as OMEMO
+from xmppgov.omemo.store import SCHEMA as OMEMO
 from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
 
-MIGRATIONS = (
-    OMEMO,
-    """
+SCHEMA = Schema(
+    "bot",
+    (
+        """
     CREATE TABLE outbox (
         id INTEGER PRIMARY KEY,
         reference TEXT NOT NULL,
@@ -35,8 +37,10 @@ MIGRATIONS = (
     CREATE INDEX seen_at ON seen (at);
     CREATE TABLE cursor (archive TEXT PRIMARY KEY, stanza_id TEXT NOT NULL) WITHOUT ROWID;
     """,
+    ),
 )
-"""Put these first in a bot's migrations; when the framework adds one, it goes to their end."""
+SCHEMAS = (OMEMO, SCHEMA)
+"""What a bot's database is opened with, before the owner's own."""
 
 REPLY = "reply:"
 """References of answers to messages begin so; owners do not see them."""

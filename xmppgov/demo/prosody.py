@@ -23,6 +23,7 @@ texts = Texts("xmppgov")
 ALL_MODULES = "capture policy keys rooms contacts"
 SUBDOMAINS = ("directory", "archive", "governance", "rooms", "invites", "upload")
 SCRAM_ITERATIONS = 4096
+FIRST_PORT, PORT_BLOCKS = 10_000, 4_400
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ class Ports:
 
     @classmethod
     def free(cls) -> Ports:
-        """Return five ports that nothing listens on now."""
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
-        numbers = [s.getsockname()[1] for s in sockets]
-        for s in sockets:
-            s.close()
-        return cls(*numbers)
+        """Return five consecutive ports on which nothing listens now.
+
+        They are below the range from which the kernel serves whoever connects: a port from there
+        could be gone before the server that it was meant for listens.
+        """
+        while True:
+            ports = cls.from_base(FIRST_PORT + 5 * secrets.randbelow(PORT_BLOCKS))
+            if not any(listening(port) for port in asdict(ports).values()):
+                return ports
 
 
 def prosody_folder() -> Path:

@@ -51,6 +51,7 @@ log = structlog.get_logger()
 
 FRESH = 600.0  # seconds for which a fetched device list is taken as it is
 ROTATION = 7 * 24 * 3600  # seconds between signed prekeys
+LONGEST_ID = 10  # digits of a device's number
 AT_ONCE = 16  # requests for keys that wait for an answer
 
 
@@ -209,7 +210,9 @@ class Omemo(XEP_0384):
         """
         header = encrypted.find(f"{{{NAMESPACE}}}header")
         device = "" if header is None else header.get("sid", "")
-        if device.isdecimal() and not self.store.knows(jid, int(device)):
+        if len(device) > LONGEST_ID or not device.isdecimal():
+            return  # no device has such a number: decryption says so
+        if not self.store.knows(jid, int(device)):
             self.forget(jid)
             losses = self._losses
             await self.prepare([jid])

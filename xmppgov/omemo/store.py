@@ -16,9 +16,12 @@ from omemo.storage import Maybe, Nothing, Storage, StorageException
 from omemo.types import JSONType
 
 from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
 
 NAMESPACE = "eu.siacs.conversations.axolotl"
-MIGRATION = "CREATE TABLE omemo (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+SCHEMA = Schema(
+    "omemo", ("CREATE TABLE omemo (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",)
+)
 
 
 class _Fresh(Maybe[Any]):

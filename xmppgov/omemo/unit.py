@@ -7,13 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from oldmemo.etree import parse_message, serialize_message
-from omemo.backend import BackendException
-from omemo.session_manager import (
-    NoEligibleDevices,
-    SessionManager,
-    SessionManagerException,
-    StillUndecided,
-)
+from omemo.session_manager import NoEligibleDevices, SessionManager, StillUndecided
+from omemo.storage import StorageException
 
 from xmppgov.omemo.errors import NoKeys, Undecryptable
 from xmppgov.omemo.sessions import NAMESPACE
@@ -60,7 +55,11 @@ class Unit:
             message = await parse_message(element, jid, self._own, self.manager)
             plaintext = (await self.manager.decrypt(message))[0]
             return None if plaintext is None else plaintext.decode()
-        except (SessionManagerException, BackendException, ValueError) as error:
+        except StorageException:
+            raise
+        except Exception as error:
+            # The sender chose every byte, and the libraries stumble over some in ways that they do
+            # not name. Nothing but the state in memory was touched, and that is dropped.
             self._store.drop()
             raise Undecryptable(jid, type(error).__name__) from error
 

@@ -17,7 +17,7 @@ import aiosqlite
 
 from xmppgov.errors import StorageError
 from xmppgov.i18n import Texts
-from xmppgov.storage.migrations import migrate
+from xmppgov.storage.migrations import Schema, migrate, version_of
 
 texts = Texts("xmppgov")
 Params = Sequence[Any] | dict[str, Any]
@@ -32,7 +32,7 @@ class Database:
         self._writer = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: Path, migrations: Sequence[str]) -> Database:
+    async def open(cls, path: Path, *schemas: Schema) -> Database:
         """Open `path` for reading and writing, creating and migrating it.
 
         Raises:
@@ -49,7 +49,7 @@ class Database:
                 "PRAGMA busy_timeout=5000; PRAGMA secure_delete=ON;"
             )
             path.chmod(0o600)
-            await migrate(connection, path, migrations)
+            await migrate(connection, path, schemas)
         except (OSError, sqlite3.Error) as error:
             await connection.close()
             raise _unopenable(path, error) from error
@@ -77,6 +77,10 @@ class Database:
             raise _unopenable(path, error) from error
         connection.row_factory = sqlite3.Row
         return cls(path, connection)
+
+    async def is_current(self, schema: Schema) -> bool:
+        """Whether the tables of `schema` are there, in the version that this program knows."""
+        return await version_of(self._connection, schema.owner) == len(schema.scripts)
 
     async def close(self) -> None:
         """Close the connection; the database cannot be used afterwards."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +17,8 @@ import aiohttp
 
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox import Outbox
-from xmppgov.bot.store import MIGRATIONS as BOT_MIGRATIONS
+from xmppgov.bot.store import SCHEMAS
+from xmppgov.demo.prosody import Ports
 from xmppgov.directory.model import Member
 from xmppgov.errors import NotAllowed, NotFound, TooMany, Unreachable
 from xmppgov.i18n import Text
@@ -27,7 +27,7 @@ from xmppgov_alerts.cipher import Cipher
 from xmppgov_alerts.config import KeySection, Sender, WebhookSection, read_senders
 from xmppgov_alerts.service import Alerts
 from xmppgov_alerts.signature import sign
-from xmppgov_alerts.store import MIGRATIONS, AlertStore
+from xmppgov_alerts.store import SCHEMA, AlertStore
 from xmppgov_alerts.webhook import Webhook
 
 ALICE = Member("p1", "Alice Durand", jid="alice@gov.example")
@@ -42,7 +42,7 @@ AUDIENCES: dict[str, tuple[Member, ...]] = {
     "body:pref-59": (ALICE,),
 }
 REFUSALS = {"group:silent": Unreachable, "group:denied": NotAllowed, "group:busy": TooMany}
-MIGRATED = (*BOT_MIGRATIONS, *MIGRATIONS)
+MIGRATED = (*SCHEMAS, SCHEMA)
 TEXT_SECRET = "t" * 40
 
 
@@ -56,8 +56,8 @@ async def audience(to: str) -> Sequence[Member]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """Return a port on which nothing listens now."""
+    return Ports.free().webhook
 
 
 def section(folder: Path, **keys: dict[str, Any]) -> WebhookSection:
@@ -145,7 +145,7 @@ async def world(
     """Run a webhook below `folder`, with the key `one` for all groups unless `keys` are named."""
     config = section(folder, **(keys or {"one": {}}))
     senders = read_senders(config)
-    database = await Database.open(folder / "db" / "alerts.sqlite", MIGRATED)
+    database = await Database.open(folder / "db" / "alerts.sqlite", *MIGRATED)
     clock = Clock()
     outbox = outbox_of(database)
     alerts = Alerts(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from xmppgov.bot.model import TRANSITIONS, State, may_follow
-from xmppgov.bot.store import MIGRATIONS, OutboxStore
+from xmppgov.bot.store import SCHEMAS, OutboxStore
 from xmppgov.storage.database import Database
 
 
@@ -24,7 +24,7 @@ def test_an_answer_is_the_end() -> None:
 
 @pytest.mark.parametrize(("old", "new"), list(itertools.product(State, State)))
 async def test_the_store_obeys_the_table(old: State, new: State, tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "bot.sqlite", MIGRATIONS)
+    database = await Database.open(tmp_path / "bot.sqlite", *SCHEMAS)
     store = OutboxStore(database)
     async with database.transaction() as tx:
         await store.add(tx, [("r", "a@x", "id")], 1.0, 100.0)
@@ -41,7 +41,7 @@ async def test_the_store_obeys_the_table(old: State, new: State, tmp_path: Path)
 
 
 async def test_a_receipt_of_somebody_else_counts_for_nobody(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "bot.sqlite", MIGRATIONS)
+    database = await Database.open(tmp_path / "bot.sqlite", *SCHEMAS)
     store = OutboxStore(database)
     async with database.transaction() as tx:
         await store.add(tx, [("r", "a@x", "id")], 1.0, 100.0)
