@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Texts
@@ -37,7 +37,7 @@ def status_document(state: Status, section: ArchiveSection) -> dict[str, Any]:
 
 def show_status(console: Console, state: Status, section: ArchiveSection) -> None:
     """Print `archive status`."""
-    facts = Table.grid(padding=(0, 2))
+    facts = Table.grid("", Column(overflow="fold"), padding=(0, 2))
     rows = (
         (texts("Log"), state.checkpoint.origin),
         (texts("Records"), state.records),
