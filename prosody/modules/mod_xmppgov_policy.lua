@@ -3,6 +3,7 @@
 
 local jid_bare = require "util.jid".bare;
 local jid_host = require "util.jid".host;
+local jid_prep = require "util.jid".prep;
 local jid_resource = require "util.jid".resource;
 local json = require "util.json";
 local st = require "util.stanza";
@@ -112,21 +113,23 @@ end
 
 -- Cleans a message in place. Returns the key of a sentence if it may not pass.
 local function judge(stanza, is_foreign, is_clients)
-	local kind = stanza.attr.type;
+	local kind, was_encrypted = stanza.attr.type, content.is_encrypted(stanza);
+	-- What a server sends by itself has no ciphertext beside it; records tell the two apart by that.
+	local keep = is_foreign and not was_encrypted and keep_foreign;
 	if kind == "error" then
 		content.clean(stanza, is_clients and keep_wordless_error or keep_error);
 		return nil;
 	elseif kind == "headline" then
-		content.clean(stanza, is_foreign and keep_foreign);
+		content.clean(stanza, keep);
 		return nil;
 	elseif is_private_message(stanza) then
 		return "private_message";
 	elseif is_notice(stanza) then
 		return not pass_notice(stanza) and sentence_for(stanza) or nil;
 	end
-	local had_body, was_encrypted = stanza:get_child("body") ~= nil, content.is_encrypted(stanza);
+	local had_body = stanza:get_child("body") ~= nil;
 	local is_topic = is_from_room_elsewhere(stanza, is_foreign) and not had_body and stanza:get_child("subject") ~= nil;
-	local words, strange, acts = content.clean(stanza, is_foreign and keep_foreign);
+	local words, strange, acts = content.clean(stanza, keep);
 	if content.is_encrypted(stanza) then
 		if had_body then content.add_fallback(stanza); end
 	elseif is_topic then
@@ -136,6 +139,35 @@ local function judge(stanza, is_foreign, is_clients)
 	elseif strange and not acts then
 		return "strange";
 	end
+end
+
+-- Only a room says who invites through it, and when something was said in it: records are made by that,
+-- so it is no client's to say. A room speaks by its bare address.
+
+local xmlns_muc_user, xmlns_delay = "http://jabber.org/protocol/muc#user", "urn:xmpp:delay";
+
+local function is_address(jid)
+	local prepped = jid_prep(jid);
+	return prepped ~= nil and not prepped:find("[%s%c]");
+end
+
+local function drop_false_claims(stanza, is_clients)
+	local is_persons = is_clients or jid_resource(stanza.attr.from) ~= nil;
+	for _, child in ipairs(stanza.tags) do
+		if child.attr.xmlns == xmlns_delay and is_clients then
+			child.attr.from = nil;
+		elseif child.attr.xmlns == xmlns_muc_user then
+			for _, part in ipairs(child.tags) do
+				if is_persons or not is_address(part.attr.from) then part.attr.from = nil; end
+			end
+		end
+	end
+end
+
+-- A domain with a blank in it is a slip of the hand: no server has such a name, and no record can.
+local function is_nowhere(stanza)
+	local to = stanza.attr.to;
+	return to ~= nil and jid_host(to):find("[%s%c]") ~= nil;
 end
 
 local function is_servers_own(origin)
@@ -149,22 +181,32 @@ local function is_privileged(event)
 		and event.stanza:get_child("privilege", "urn:xmpp:privilege:2") ~= nil;
 end
 
+local function refuse(origin, stanza, condition, sentence)
+	refused();
+	module:log("debug", "Refused a message: %s", sentence);
+	origin.send(language.error_reply(origin, stanza, "modify", condition, sentences[sentence]));
+	return true;
+end
 
 local function check(event)
 	local origin, stanza = event.origin, event.stanza;
-	if event.xmppgov_judged or is_servers_own(origin) or may_be_clear(stanza) or is_privileged(event) then
+	if event.xmppgov_judged or is_servers_own(origin) then return nil; end
+	local is_clients = origin.type == "c2s";
+	drop_false_claims(stanza, is_clients);
+	if is_clients and is_nowhere(stanza) then
+		return stanza.attr.type == "error" or refuse(origin, stanza, "jid-malformed", "nowhere");
+	elseif may_be_clear(stanza) or is_privileged(event) then
 		return nil;
 	end
 	event.xmppgov_judged = true; -- a local message comes by twice with one event
 	local is_foreign = hosts[jid_host(stanza.attr.from)] == nil;
-	local sentence = judge(stanza, is_foreign, origin.type == "c2s");
+	local sentence = judge(stanza, is_foreign, is_clients);
 	if not sentence then return nil; end
-	refused();
-	module:log("debug", "Refused a message: %s", sentence);
 	-- An error in answer to what a room elsewhere sends would end the occupancy.
 	if origin.send and not is_from_room_elsewhere(stanza, is_foreign) then
-		origin.send(language.error_reply(origin, stanza, "modify", "policy-violation", sentences[sentence]));
+		return refuse(origin, stanza, "policy-violation", sentence);
 	end
+	refused();
 	return true;
 end
 

@@ -23,6 +23,10 @@ return {
 		fr = "Non envoyé : ce contenu passerait en clair. Envoyez-le dans un message chiffré (OMEMO).";
 		en = "Not sent: this content would go in clear. Send it in an encrypted message (OMEMO).";
 	};
+	nowhere = {
+		fr = "Non envoyé : il y a une espace dans le domaine de cette adresse. Corrigez-la, puis renvoyez.";
+		en = "Not sent: the domain of this address has a blank in it. Correct it, then send again.";
+	};
 	private_message = {
 		fr = "Non envoyé : pas de message privé dans un salon. Écrivez à la personne, à son adresse.";
 		en = "Not sent: no private messages in a room. Write to the person's own address.";
