@@ -273,6 +273,8 @@ module:hook("iq-set/bare/http://jabber.org/protocol/muc#admin:query", refuse_wit
 module:hook("iq-set/bare/http://jabber.org/protocol/muc#owner:query", refuse_with("directory_decides"), 10);
 module:hook("iq-get/bare/http://jabber.org/protocol/muc#owner:query", refuse_with("directory_decides"), 10);
 module:hook("muc-pre-invite", refuse_with("no_invitations"), 100);
+-- Nobody is invited through a room, so nobody declines: the room would say so in clear, to anybody.
+module:hook("muc-pre-decline", refuse_with("no_invitations"), 100);
 module:hook("muc-room-pre-create", refuse_with("no_new_rooms"), 100);
 
 -- Leaving a room's register would end the membership (muc/register.lib.lua).
