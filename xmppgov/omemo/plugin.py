@@ -14,6 +14,7 @@ A block that is left without a commit, or whose commit fails, has changed nothin
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import time
 import xml.etree.ElementTree as ET
@@ -52,6 +53,8 @@ log = structlog.get_logger()
 FRESH = 600.0  # seconds for which a fetched device list is taken as it is
 ROTATION = 7 * 24 * 3600  # seconds between signed prekeys
 LONGEST_ID = 10  # digits of a device's number
+MOST_DEVICES = 32
+"""So many devices of a person are written to: a message for thousands would end the stream."""
 AT_ONCE = 16  # requests for keys that wait for an answer
 
 
@@ -273,7 +276,8 @@ class Omemo(XEP_0384):
             return
         async with self.exclusive() as unit:
             for jid, devices in lists.items():
-                await unit.manager.update_device_list(NAMESPACE, jid, devices)
+                some = dict(itertools.islice(devices.items(), MOST_DEVICES))
+                await unit.manager.update_device_list(NAMESPACE, jid, some)
             async with unit.commit():
                 pass
         for jid in lists:
