@@ -31,8 +31,7 @@ demo: debian $(VENV)/.installed $(WEB)/node_modules/.installed
 
 # Quick tests first, so that a mistake is known before a server or a browser starts.
 test: debian debian-test $(VENV)/.installed $(WEB)/node_modules/.installed
-	$(PY) -m pytest tests/test_architecture.py tests/unit tests/contract tests/integration \
-	  tests/clients tests/canary tests/chaos
+	$(PY) -m pytest --numprocesses 2 --dist loadfile tests
 
 lint: debian-test $(VENV)/.installed
 	$(PY) -m ruff check .

@@ -8,11 +8,12 @@ from tests.people import person
 from xmppgov.bot.model import Incoming
 from xmppgov.demo.prosody import Prosody
 from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
 
 BOT, ALICE = "bot@gov.localhost", "alice@gov.localhost"
 ACCOUNTS = [BOT, ALICE]
 PROSODY_MODULES = ""
-NOTES = "CREATE TABLE note (text TEXT NOT NULL)"
+NOTES = Schema("notes", ("CREATE TABLE note (text TEXT NOT NULL)",))
 
 
 async def on_message(tx: Database, incoming: Incoming) -> str:
