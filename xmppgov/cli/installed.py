@@ -64,7 +64,9 @@ class InstalledCommands(TyperGroup):
 
 
 def _loaded(entry: EntryPoint) -> Any:
-    command = typer.main.get_command(entry.load())
+    app = entry.load()
+    app.rich_markup_mode = None  # as the root: `[webhook]` in a sentence is no markup
+    command = typer.main.get_command(app)
     command.params = [p for p in command.params if p.name not in COMPLETION]
     return command
 

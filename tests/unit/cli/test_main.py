@@ -40,6 +40,12 @@ def test_help_imports_no_component() -> None:
     assert "slixmpp" not in loaded
 
 
+def test_help_says_what_is_in_brackets() -> None:
+    done = xmppgov("alert", "send", "--help")
+    assert "[webhook]" in done.stdout
+    assert "╭" not in done.stdout  # one look for every command
+
+
 @pytest.mark.parametrize("arguments", [("nothing",), ("demo", "--nothing"), ("run", "nobody")])
 def test_misuse_ends_with_two(arguments: tuple[str, ...]) -> None:
     done = xmppgov(*arguments)
