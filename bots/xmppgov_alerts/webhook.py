@@ -67,7 +67,11 @@ class Webhook:
         app.router.add_post("/v1/alerts", self._post)
         app.router.add_get("/v1/alerts/{id}", self._get, allow_head=False)
         self._runner = web.AppRunner(
-            app, access_log=None, logger=_protocol_log(), shutdown_timeout=2.0
+            app,
+            access_log=None,
+            logger=_protocol_log(),
+            shutdown_timeout=2.0,
+            auto_decompress=False,  # nothing is unpacked for whoever has not signed
         )
 
     async def __aenter__(self) -> Webhook:

@@ -115,6 +115,7 @@ async def test_a_body_that_cannot_be_understood(tmp_path: Path) -> None:
         assert (await w.post({**ALERT, "expires": "2099-01-01T00:00:00Z"}))[0] == 422
         assert (await w.post(ALERT, headers={"Content-Type": "text/plain"}))[0] == 415
         assert (await w.post(ALERT, headers={"Content-Encoding": "identity"}))[0] == 415
+        assert (await w.post(ALERT, headers={"Content-Encoding": "deflate"}))[0] == 415
 
 
 async def test_a_large_body_is_refused_before_it_is_read(tmp_path: Path) -> None:
