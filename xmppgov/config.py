@@ -108,12 +108,16 @@ def _validate(model: type[SettingsT], path: Path, raw: dict[str, Any]) -> Settin
 
 
 def _explain(path: Path, error: ValidationError) -> ConfigurationError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    errors = error.errors(include_url=False, include_input=False)
+    # A misspelt setting is also a missing one, and its own line is where to look.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         text = texts(
             "{path}: {key}: unknown setting; remove it or check its spelling.", path=path, key=key
         )
+    elif first["type"] == "missing":
+        text = texts("{path}: {key}: this setting is missing.", path=path, key=key)
     else:
         text = texts("{path}: {key}: {reason}.", path=path, key=key, reason=first["msg"])
     return ConfigurationError(text)

@@ -46,7 +46,8 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ('[place]\nfile = "b"\nsize = 1\n', "place.size: unknown setting"),
         ('number = "many"\n[place]\nfile = "b"\n', "number: "),
         ("[place\n", "not valid TOML"),
-        ("", "place: "),
+        ("", "place: this setting is missing"),
+        ('[place]\nfiel = "b"\n', "place.fiel: unknown setting"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
