@@ -114,8 +114,10 @@ end
 -- Cleans a message in place. Returns the key of a sentence if it may not pass.
 local function judge(stanza, is_foreign, is_clients)
 	local kind, was_encrypted = stanza.attr.type, content.is_encrypted(stanza);
-	-- What a server sends by itself has no ciphertext beside it; records tell the two apart by that.
-	local keep = is_foreign and not was_encrypted and keep_foreign;
+	-- What a server sends by itself has no ciphertext beside it, and comes from no client: it gives no
+	-- record, so nobody may send messages in its shape.
+	local is_servers = is_foreign and not was_encrypted and jid_resource(stanza.attr.from) == nil;
+	local keep = is_servers and keep_foreign;
 	if kind == "error" then
 		content.clean(stanza, is_clients and keep_wordless_error or keep_error);
 		return nil;
@@ -210,9 +212,21 @@ local function check(event)
 	return true;
 end
 
+-- Servers keep a request for a subscription, with all that is in it, until it is answered.
+local function strip_request(event)
+	local stanza = event.stanza;
+	if stanza.attr.type ~= "subscribe" then return; end
+	stanza:maptags(function (child)
+		if child.name == "status" or child.name == "nick" then return nil; end
+		return content.cleaners.wordless(child);
+	end);
+end
+
 for _, kind in ipairs { "bare", "full", "host" } do
 	module:hook("pre-message/" .. kind, check, 300);
 	module:hook("message/" .. kind, check, 60);
+	module:hook("pre-presence/" .. kind, strip_request, 300);
+	module:hook("presence/" .. kind, strip_request, 300);
 end
 
 if organisation.is_guest(module.host) then

@@ -11,7 +11,7 @@ import pytest_asyncio
 from tests.conftest import require_program
 from tests.federation import federated
 from tests.messages import CIPHERTEXT, Mailbox, body, mailbox, refusal, text
-from tests.omemo_nodes import DEVICES, publish, request
+from tests.omemo_nodes import DEVICES, publish, request, subscribe
 from xmppgov.demo.prosody import Prosody
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -79,13 +79,34 @@ async def test_a_remote_error_explains_itself_and_says_no_more(
 
 async def test_pep_events_of_contacts_arrive(pair: Pair) -> None:
     alice, stranger = pair
-    event = (
-        '<event xmlns="http://jabber.org/protocol/pubsub#event"><items node="urn:example:mood">'
-        '<item id="1"><mood xmlns="urn:example:mood">happy</mood></item></items></event>'
-    )
-    identity = stranger.send(alice.stream.boundjid.full, event, "headline")
-    assert "happy" in text(await alice.get(identity))
+    await publish(stranger.stream, "urn:example:mood", "open")
+    await subscribe(alice.stream, STRANGER, "urn:example:mood")
+    await publish(stranger.stream, "urn:example:mood", "open", "another")
+    await alice.until(lambda message: 'id="another"' in text(message))
     await publish(stranger.stream, DEVICES)
+
+
+SHAPES = {
+    "event": '<event xmlns="http://jabber.org/protocol/pubsub#event"/>',
+    "result": f'<result xmlns="urn:xmpp:mam:2"><forwarded xmlns="urn:xmpp:forward:0">'
+    f'<message xmlns="jabber:client">{CIPHERTEXT}</message></forwarded></result>',
+}
+
+
+@pytest.mark.parametrize("kind", ["chat", "headline"])
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_nobody_speaks_like_a_server(
+    servers: tuple[bool, Servers], pair: Pair, shape: str, kind: str
+) -> None:
+    """Such messages give no record."""
+    if servers[0]:
+        pytest.skip("what the operator allows to be clear is not looked into")
+    alice, stranger = pair
+    stranger.send(alice.stream.boundjid.full, SHAPES[shape], kind)
+    identity = stranger.send(alice.stream.boundjid.full, SHAPES[shape] + CIPHERTEXT, kind)
+    await alice.get(identity)
+    said = [m for m in alice.all if m.get("from") == stranger.stream.boundjid.full]
+    assert f"}}{shape}" not in " ".join(e.tag for message in said for e in message)
 
 
 async def test_a_room_elsewhere(pair: Pair) -> None:
