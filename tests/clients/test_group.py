@@ -15,8 +15,9 @@ import pytest
 
 from tests.clients.conftest import Pair
 from tests.streams import connected
-from tests.strict import assert_strict
+from tests.strict import assert_strict, keyless
 from xmppgov.config import XmppSection
+from xmppgov.demo.prosody import write_private
 from xmppgov.xmpp.client import Account
 
 pytestmark = pytest.mark.clients
@@ -134,17 +135,35 @@ def test_the_archive_has_one_record_of_each_message(pair: Pair) -> None:
     pair.demo.cli("archive", "verify", *pair.demo.config("archive"))
 
 
-async def test_every_member_has_keys_that_every_other_can_read(pair: Pair) -> None:
+def _section(pair: Pair, account: dict[str, Any]) -> XmppSection:
+    """Return how a test logs in beside the person's own client."""
+    secret = pair.demo.state / "secrets" / account["jid"]
+    write_private(secret, account["password"])
     ready = pair.demo.ready
-    secret = pair.demo.state / "secrets" / "a-member"
-    secret.touch(mode=0o600)
-    secret.write_text(pair.bob["password"])
-    section = XmppSection(
-        jid=pair.bob["jid"],
+    return XmppSection(
+        jid=account["jid"],
         port=ready["ports"]["c2s"],
         secret_file=secret,
         ca_file=ready["ca_file"],
     )
-    member = Account(section)
+
+
+async def test_every_member_has_keys_that_every_other_can_read(pair: Pair) -> None:
+    member = Account(_section(pair, pair.bob))
     async with connected(member):
         assert set(await assert_strict(member, pair.room)) == {pair.alice["jid"], pair.bob["jid"]}
+
+
+async def test_a_guest_may_not_read_the_keys_of_a_converse_account(pair: Pair) -> None:
+    guest = Account(_section(pair, pair.demo.ready["accounts"][-1]))
+    async with connected(guest):
+        assert await keyless(guest, [pair.alice["jid"]]) == [pair.alice["jid"]]
+
+
+def test_nobody_and_no_bot_is_in_every_room(pair: Pair) -> None:
+    plan = pair.demo.json("rooms", "sync", "--dry-run", *pair.demo.config("rooms"))
+    rooms = [{p["jid"] for p in room["people"] if p["jid"]} for room in plan["rooms"]]
+    services = pair.demo.ready["services"]
+    assert len(rooms) > 10
+    assert not set.intersection(*rooms)
+    assert not set.union(*rooms) & {services["alerts"], services["annuaire"], services["rooms"]}
