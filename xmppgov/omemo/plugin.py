@@ -250,6 +250,7 @@ class Omemo(XEP_0384):
     async def _while_connected(self, requests: Iterable[Coroutine[Any, Any, None]]) -> None:
         """Await requests; they are given up when the connection is lost."""
         work = asyncio.gather(*requests)
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
         lost = asyncio.ensure_future(self._lost.wait())
         try:
             await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
