@@ -28,15 +28,15 @@ from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
 
 TEXT = "Crue de la Loire : évacuez les rives avant 18 heures. " * 6
-BOTS = 3  # each is cold once
+BOTS = 2  # each is cold once
 WARM = 3  # alerts of each bot after its first
 
 
 class Sender:
     """A bot with its own keys and database, and python-omemo in memory with the same to do."""
 
-    def __init__(self, bot: Bot, database: Database, people: Recipients) -> None:
-        self._bot, self._database, self._people = bot, database, people
+    def __init__(self, jid: str, bot: Bot, database: Database, people: Recipients) -> None:
+        self._jid, self._bot, self._database, self._people = jid, bot, database, people
         self._seconds = 0.0
         self._sessions: SessionManager | None = None
         self.deliveries: list[float] = []
@@ -67,7 +67,7 @@ class Sender:
         """Encrypt the same with everything in memory; return encryptions per second."""
         bundles = self._people.bundles
         if self._sessions is None:
-            self._sessions = await manager(self._bot.jid, bundles)
+            self._sessions = await manager(self._jid, bundles)
         began = time.perf_counter()
         for jid in bundles:
             await self._sessions.encrypt(frozenset({jid}), {NAMESPACE: TEXT.encode()})
@@ -89,10 +89,12 @@ async def _bot(prosody: Prosody, name: str) -> AsyncIterator[tuple[Bot, Database
     database = await Database.open(prosody.state / name / "bot.db", *SCHEMAS)
     introduction = Text("xmppgov", "The request is not one that this service knows.")
     bot = Bot(section, database=database, introduction=introduction, render=_render)
-    async with bot:
-        await asyncio.wait_for(bot.ready.wait(), 30)
-        yield bot, database
-    await database.close()
+    try:
+        async with bot:
+            await asyncio.wait_for(bot.ready.wait(), 30)
+            yield bot, database
+    finally:
+        await database.close()
 
 
 async def _rounds(
@@ -100,7 +102,7 @@ async def _rounds(
 ) -> tuple[Rounds, Rounds, list[float]]:
     """Let one bot send its first alert, and then more: cold, warm, seconds until delivered."""
     async with _bot(prosody, name) as (bot, database):
-        sender = Sender(bot, database, people)
+        sender = Sender(f"{name}@{prosody.domain}", bot, database, people)
         contenders: dict[str, Contender] = {"ours": sender.send, "memory": sender.remember}
         cold = await in_turn(1, contenders)
         warm = await in_turn(WARM, contenders)

@@ -16,36 +16,37 @@ from xmppgov.demo.prosody import Prosody
 
 @dataclass(frozen=True)
 class Drain:
-    """What was not yet in the archive when asked, and how fast it arrived."""
+    """How many records were not yet in the archive when asked, and how long they took."""
 
     lag: int
-    rate: float
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Archive:
-    """The running archive's database, read beside its writer."""
+    """The running archive's process and its database, read beside its writer."""
 
+    pid: int
     database: Path
 
     def committed(self) -> int:
-        """Return how many records are committed."""
+        """Return how many records are committed: entry 0 names the server, then one is a record."""
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as connection:
-            return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
+            row = connection.execute("SELECT ifnull(max(idx), 0) FROM records").fetchone()
+            return int(row[0])
 
     async def drained(self, expected: int) -> Drain:
         """Wait until `expected` records are committed."""
-        lag = expected - self.committed()
         began = time.perf_counter()
+        lag = max(expected - self.committed(), 0)
         while self.committed() < expected:
-            await asyncio.sleep(0.01)
-        elapsed = max(time.perf_counter() - began, 1e-6)
-        return Drain(max(lag, 0), lag / elapsed if lag > 0 else float("inf"))
+            await asyncio.sleep(0.02)
+        return Drain(lag, time.perf_counter() - began)
 
 
 @asynccontextmanager
 async def archive(prosody: Prosody) -> AsyncIterator[Archive]:
     """Run the archive during the block."""
     config = settings(prosody, "archive")
-    async with service(prosody, "archive", config, f"archive.{prosody.domain}"):
-        yield Archive(prosody.state / "archive" / "archive.db")
+    async with service(prosody, "archive", config, f"archive.{prosody.domain}") as pid:
+        yield Archive(pid, prosody.state / "archive" / "archive.db")

@@ -28,6 +28,10 @@ class Recipients:
     clients: list[RawClient] = field(default_factory=list)
     bundles: dict[str, tuple[int, Bundle]] = field(default_factory=dict)
 
+    def least_received(self) -> int:
+        """Return how many messages everybody has at least."""
+        return min(client.received for client in self.clients)
+
     async def until_all_received(self, count: int) -> float:
         """Return the moment (perf_counter) at which everybody had `count` messages."""
         while any(client.received < count for client in self.clients):

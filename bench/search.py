@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from bench.directory import directory
-from bench.report import Row
+from bench.report import Row, compared, span
+from bench.rounds import Contender, in_turn
 from bench.servers import server
 from bench.streams import RawClient, log_in
 from xmppgov.config import read_secret
@@ -22,6 +23,7 @@ from xmppgov.demo.prosody import Prosody
 
 WINDOW = 32
 CLIENTS = 4
+ROUNDS = 5
 QUERIES = ("ma", "du", "le", "be", "mar", "dur", "ber", "mart", "dupo", "cha")
 _IQ = re.compile(rb"<iq\b[^>]*?>")
 _ID = re.compile(rb"\bid=['\"]([^'\"]+)")
@@ -116,17 +118,26 @@ async def _answer(
 
 
 async def measure(count: int) -> list[Row]:
-    """Measure `count` searches by the directory, then by the raw component."""
-    with server("", [f"user{n}" for n in range(CLIENTS)]) as prosody:
-        target = f"directory.{prosody.domain}"
-        async with directory(prosody):
-            payload = await one_answer(prosody, target)
-            await throughput(prosody, target, count // 10)
-            ours = await throughput(prosody, target, count)
-        async with raw_component(prosody, payload):
-            await throughput(prosody, target, count // 10)
-            raw = await throughput(prosody, target, count)
+    """Measure `count` searches by the directory and by the raw component, in turn."""
+    users, size = [f"user{n}" for n in range(CLIENTS)], count // ROUNDS
+    with server("", users) as real, server("", users) as bare:
+        target = f"directory.{real.domain}"
+        async with directory(real), raw_component(bare, await one_answer(real, target)):
+            contenders: dict[str, Contender] = {
+                "constant": lambda: throughput(bare, target, size),
+                "directory": lambda: throughput(real, target, size),
+            }
+            await in_turn(1, contenders)  # warms both up
+            rounds = await in_turn(ROUNDS, contenders)
+    constant = "searches/s, 10 results, constant"
     return [
-        Row("searches/s, 10 results, constant", f"{raw:,.0f}"),
-        Row("searches/s, 10 results, directory", f"{ours:,.0f}", "constant", ours / raw, "≥ 0.5"),
+        Row(constant, f"{rounds.figure('constant'):,.0f}", spread=span(rounds.figures["constant"])),
+        compared(
+            "searches/s, 10 results, directory",
+            rounds,
+            "directory",
+            "constant",
+            "constant",
+            "≥ 0.5",
+        ),
     ]

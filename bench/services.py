@@ -42,8 +42,8 @@ async def run_command(prosody: Prosody, *arguments: str) -> None:
 
 
 @asynccontextmanager
-async def service(prosody: Prosody, name: str, config: Path, address: str) -> AsyncIterator[None]:
-    """Run `xmppgov run NAME` until the block ends; it begins when `address` answers disco."""
+async def service(prosody: Prosody, name: str, config: Path, address: str) -> AsyncIterator[int]:
+    """Run `xmppgov run NAME` during the block, which gets its pid once `address` answers."""
     supervisor = Supervisor(lambda: None)
     log = prosody.state / "log" / f"{name}.log"
     await supervisor.start(
@@ -51,7 +51,7 @@ async def service(prosody: Prosody, name: str, config: Path, address: str) -> As
     )
     try:
         await _until_answers(prosody, address)
-        yield
+        yield supervisor.pids[name]
     finally:
         await supervisor.stop()
 

@@ -39,6 +39,7 @@ pidfile = state .. "/prosody.pid"
 data_path = state .. "/prosody"
 plugin_paths = { ENV_XMPPGOV_PROSODY .. "/modules" }
 log = { info = "*console" }
+gc = { mode = "generational" }
 interfaces = { "127.0.0.1" }
 local_interfaces = { "127.0.0.1" }
 c2s_ports = { tonumber(ENV_XMPPGOV_PORT_C2S) }

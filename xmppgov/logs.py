@@ -42,19 +42,19 @@ class _Cut(logging.Filter):
         return True
 
 
-def pin_library_loggers() -> None:
-    """Keep the libraries from writing anybody's content."""
+def pin_library_loggers(level: int = logging.INFO) -> None:
+    """Keep the libraries from writing anybody's content, or anything below `level`."""
     for name in PINNED:
         logger = logging.getLogger(name)
-        logger.setLevel(max(logging.INFO, logger.level))
+        logger.setLevel(max(logging.INFO, logger.level, level))
     for name in ("slixmpp.xmlstream.xmlstream", "slixmpp.xmlstream"):
         logging.getLogger(name).addFilter(_Cut())
 
 
 def configure_logging(section: LogSection) -> None:
     """Write this process's log lines to standard error, as `section` says."""
-    pin_library_loggers()
     level = _LEVELS[section.level]
+    pin_library_loggers(level)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     renderer = (
         structlog.processors.JSONRenderer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 import time
@@ -94,6 +95,7 @@ def main(config_path: Path) -> None:
     """Run the archive until SIGINT or SIGTERM."""
     config = load(Config, config_path)
     configure_logging(config.log)
+    os.nice(config.archive.niceness)  # people's messages win where both want the processor
     run(build(config))
 
 

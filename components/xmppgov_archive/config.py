@@ -25,6 +25,7 @@ class ArchiveSection(Section):
     retention_class: Label = "messages"
     basis: Label = "public-task"
     checkpoint_interval: float = Field(0.5, ge=0.05, le=1.0)
+    niceness: int = Field(10, ge=0, le=19)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
