@@ -7,9 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.conftest import require_program
 from xmppgov.demo.prosody import Ports
 
 COMMAND = [sys.executable, "-m", "xmppgov.cli.main"]
@@ -19,6 +24,16 @@ PATIENCE = 90.0  # seconds
 def free_base_port() -> int:
     """Return the first of five consecutive ports on which nothing listens now."""
     return Ports.free().c2s
+
+
+@contextmanager
+def running_demo(state: Path, config: pytest.Config) -> Iterator[Demo]:
+    """A demo on `state`, ready; stopped at the end."""
+    require_program(config, "prosody")
+    demo = Demo(state, free_base_port())
+    demo.start()
+    yield demo
+    demo.stop()
 
 
 class Demo:

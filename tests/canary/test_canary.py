@@ -13,8 +13,7 @@ import pytest
 from tests.canary import paths
 from tests.canary.canaries import Canaries
 from tests.chaos.world import World, world
-from tests.conftest import require_program
-from tests.demo_process import Demo, free_base_port
+from tests.demo_process import Demo, running_demo
 from tests.rooms import Occupant, until
 
 SERVERS_OWN = "prosody"
@@ -23,11 +22,8 @@ SERVERS_OWN = "prosody"
 @pytest.fixture
 def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
     """A demo of its own; whatever it wrote is below its folder."""
-    require_program(request.config, "prosody")
-    running = Demo(tmp_path / "state", free_base_port())
-    running.start()
-    yield running
-    running.stop()
+    with running_demo(tmp_path / "state", request.config) as running:
+        yield running
 
 
 async def _alert(running: World, canary: Canaries) -> None:

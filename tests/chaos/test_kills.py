@@ -9,8 +9,7 @@ import pytest
 
 from tests.chaos.rounds import run
 from tests.chaos.world import TARGETS
-from tests.conftest import require_program
-from tests.demo_process import Demo, free_base_port
+from tests.demo_process import Demo, running_demo
 
 EACH, SEED = 3, 20261123
 
@@ -18,11 +17,8 @@ EACH, SEED = 3, 20261123
 @pytest.fixture
 def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
     """A demo of its own, since it will not be the same afterwards."""
-    require_program(request.config, "prosody")
-    running = Demo(tmp_path / "state", free_base_port())
-    running.start()
-    yield running
-    running.stop()
+    with running_demo(tmp_path / "state", request.config) as running:
+        yield running
 
 
 async def test_every_process_is_killed_three_times_and_every_promise_holds(

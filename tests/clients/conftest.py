@@ -11,7 +11,7 @@ import pytest
 from tests.clients.converse import Chromium, Converse
 from tests.clients.profanity import Profanity
 from tests.conftest import require_program
-from tests.demo_process import Demo, free_base_port
+from tests.demo_process import Demo, running_demo
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,8 @@ def demo(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Demo]:
     """The demo, ready; stopped at the end."""
-    require_program(request.config, "prosody")
-    running = Demo(tmp_path_factory.mktemp("demo") / "state", free_base_port())
-    running.start()
-    yield running
-    running.stop()
+    with running_demo(tmp_path_factory.mktemp("demo") / "state", request.config) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
