@@ -43,6 +43,13 @@ class Reconnection:
         self._stream.cancel_connection_attempt()
         if self._stream.is_connected():
             await self._stream.disconnect(wait=1.0)
+        await self._end_sending()
+
+    async def _end_sending(self) -> None:
+        # slixmpp ends this task only when the stream is collected, which asyncio then complains of.
+        if sending := self._stream._run_out_filters:
+            sending.cancel()
+            await asyncio.wait({sending})
 
     def _connect(self) -> None:
         self._stream.connect(*self._address)
