@@ -3,9 +3,12 @@
 -- goes. A stanza is changed in place, before anybody else has seen it.
 
 local st = require "util.stanza";
+local utf8 = require "utf8";
 
 local longest_attribute = 256; -- bytes: enough for an address or an id
 local longest_reaction = 40; -- bytes: enough for an emoji of several code points
+local most_reactions = 20;
+local addresses = { to = true, from = true, by = true, jid = true }; -- in a room, these end in a name
 
 local fallback = "Message chiffré avec OMEMO : votre application ne l'a pas déchiffré. "
 	.. "/ Message encrypted with OMEMO: your app has not decrypted it.";
@@ -76,7 +79,7 @@ end
 
 local function with_short_attributes(element)
 	for name, value in pairs(element.attr) do
-		if #value > longest_attribute then element.attr[name] = nil; end
+		if #value > longest_attribute or not addresses[name] and value:find("%s") then element.attr[name] = nil; end
 	end
 	return element;
 end
@@ -104,12 +107,36 @@ function cleaners.invitation(element)
 	return cleaners.empty(element);
 end
 
--- Emoji have no Latin letters; what has is not a reaction.
+local emoji = { -- first and last code points of what reactions are made of: signs, never letters
+	{ 0xA9, 0xA9 }, { 0xAE, 0xAE }, { 0x200D, 0x200D }, { 0x203C, 0x203C }, { 0x2049, 0x2049 },
+	{ 0x20E3, 0x20E3 }, { 0x2100, 0x2BFF }, { 0x3030, 0x3030 }, { 0x303D, 0x303D }, { 0x3297, 0x3299 },
+	{ 0xFE0E, 0xFE0F }, { 0x1F000, 0x1FAFF }, { 0xE0061, 0xE007F },
+};
+
+local function is_sign(code)
+	for _, range in ipairs(emoji) do
+		if range[1] <= code and code <= range[2] then return true; end
+	end
+	return false;
+end
+
+local function is_emoji(text)
+	text = text:gsub("^[0-9#*]", "", 1); -- of a keycap: the sign behind it is left
+	if text == "" or #text > longest_reaction then return false; end
+	for _, code in utf8.codes(text) do
+		if not is_sign(code) then return false; end
+	end
+	return true;
+end
+
 function cleaners.reactions(element)
+	local count = 0;
 	without_text(element);
 	element:maptags(function (reaction)
-		local text = reaction:get_text() or "";
-		if reaction.name ~= "reaction" or #text > longest_reaction or text:find("%a") then return nil; end
+		count = count + 1;
+		if reaction.name ~= "reaction" or count > most_reactions or not is_emoji(reaction:get_text() or "") then
+			return nil;
+		end
 		reaction:maptags(function () return nil; end);
 		return with_short_attributes(reaction);
 	end);
