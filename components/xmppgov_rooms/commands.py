@@ -41,6 +41,7 @@ _REASONS = {
     Reason.EMPTY_DEVICE_LIST: texts("all devices were removed"),
     Reason.NO_BUNDLE: texts("the device's keys are missing"),
     Reason.BROKEN_BUNDLE: texts("the device's keys are broken"),
+    Reason.TOO_MANY_DEVICES: texts("more devices than a message can be encrypted for"),
     Reason.NOT_READABLE: texts("the keys cannot be read"),
 }
 

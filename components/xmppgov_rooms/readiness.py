@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from xmppgov.errors import NotAllowed, NotFound, XmppgovError
-from xmppgov.omemo.bundle import DEVICE_LIST, bundle_node, devices, is_usable
+from xmppgov.omemo.bundle import DEVICE_LIST, MOST_DEVICES, bundle_node, devices, is_usable
 from xmppgov.rooms.model import NO_ACCOUNT, READY, Keys, Readiness, Reason
 
 AskNode = Callable[[str, str], Awaitable[ET.Element | None]]
@@ -73,6 +73,9 @@ class KeyCheck:
             return _NO_ANSWER
         if not found:
             return _missing(Reason.EMPTY_DEVICE_LIST)
+        if len(found) > MOST_DEVICES:
+            # Everybody in a room encrypts for each device: one such member would silence it.
+            return _missing(Reason.TOO_MANY_DEVICES)
         return await self._look_at_bundles(jid, found)
 
     async def _look_at_bundles(self, jid: str, ids: tuple[int, ...]) -> Readiness:

@@ -13,7 +13,7 @@ from tests.omemo_nodes import DEVICES, PUBSUB, request
 from tests.people import person
 from xmppgov.bot.commands import Question
 from xmppgov.demo.prosody import Prosody
-from xmppgov.omemo.plugin import MOST_DEVICES
+from xmppgov.omemo.bundle import MOST_DEVICES
 
 BOT, ALICE, MALLORY = "bot@gov.localhost", "alice@gov.localhost", "mallory@gov.localhost"
 ACCOUNTS = [BOT, ALICE, MALLORY]

@@ -18,6 +18,8 @@ _NS = f"{{{NAMESPACE}}}"
 _KEY_TYPE = b"\x05"  # libsignal's mark of a Curve25519 key
 _KEY_LENGTH, _SIGNATURE_LENGTH = 32, 64
 _LARGEST_ID = 2**32 - 1
+MOST_DEVICES = 32
+"""So many devices of a person are written to: a message for thousands is larger than any may be."""
 
 
 def bundle_node(device: int) -> str:

@@ -33,6 +33,7 @@ from slixmpp.plugins.base import register_plugin
 from slixmpp.stanza import Message, Presence
 from slixmpp_omemo import XEP_0384
 
+from xmppgov.omemo.bundle import MOST_DEVICES
 from xmppgov.omemo.errors import Disconnected
 from xmppgov.omemo.publish import publish
 from xmppgov.omemo.sessions import (
@@ -53,8 +54,6 @@ log = structlog.get_logger()
 FRESH = 600.0  # seconds for which a fetched device list is taken as it is
 ROTATION = 7 * 24 * 3600  # seconds between signed prekeys
 LONGEST_ID = 10  # digits of a device's number
-MOST_DEVICES = 32
-"""So many devices of a person are written to: a message for thousands would end the stream."""
 AT_ONCE = 16  # requests for keys that wait for an answer
 
 

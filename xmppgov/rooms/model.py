@@ -36,6 +36,7 @@ class Reason(StrEnum):
     EMPTY_DEVICE_LIST = "empty-device-list"
     NO_BUNDLE = "no-bundle"
     BROKEN_BUNDLE = "broken-bundle"
+    TOO_MANY_DEVICES = "too-many-devices"
     NOT_READABLE = "not-readable"
     NO_ACCOUNT = "no-account"
 

@@ -55,6 +55,7 @@ async def check(nodes: Nodes, *jids: str, accounts=nobody_known) -> dict[str, Re
         ({}, Keys.MISSING, Reason.NO_DEVICE_LIST),
         ({DEVICE_LIST: None}, Keys.MISSING, Reason.EMPTY_DEVICE_LIST),
         ({DEVICE_LIST: device_list()}, Keys.MISSING, Reason.EMPTY_DEVICE_LIST),
+        ({DEVICE_LIST: device_list(*range(1, 34))}, Keys.MISSING, Reason.TOO_MANY_DEVICES),
         ({DEVICE_LIST: NotAllowed(TEXT)}, Keys.MISSING, Reason.NOT_READABLE),
         ({DEVICE_LIST: Unreachable(TEXT)}, Keys.UNKNOWN, Reason.NO_ANSWER),
         ({DEVICE_LIST: device_list(1)}, Keys.MISSING, Reason.NO_BUNDLE),
