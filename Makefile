@@ -53,9 +53,13 @@ define install
 	  dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$name"; \
 	done; \
 	if [ -n "$$missing" ]; then \
-	  echo "==> Debian packages:$$missing"; \
-	  $(SUDO) apt-get update -qq; \
-	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	  echo "==> Debian packages (once; a minute or two):$$missing"; \
+	  if ! command -v $(or $(SUDO),env) >/dev/null; then \
+	    echo "There is no sudo here. As root: apt-get install --no-install-recommends$$missing" >&2; exit 1; \
+	  fi; \
+	  $(SUDO) apt-get update -qq || echo "==> apt-get update failed; going on with the lists that are here"; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	    -o DPkg::Lock::Timeout=300 $$missing >/dev/null; \
 	fi
 endef
 
