@@ -21,7 +21,7 @@ local segment_size = module:get_option_number("xmppgov_capture_segment_size", 8 
 local idle_size = module:get_option_number("xmppgov_capture_idle_size", 256 * 1024);
 local boot_id_file = module:get_option_string("xmppgov_capture_boot_id", "/proc/sys/kernel/random/boot_id");
 
-local POLL_INTERVAL, RECOVER_INTERVAL = 0.002, 1; -- seconds
+local POLL_INTERVAL, RECOVER_INTERVAL = 0.005, 1; -- seconds
 
 local function misconfigured()
 	if not have_luv then return "the Lua library luv is not installed (apt install lua-luv)"; end

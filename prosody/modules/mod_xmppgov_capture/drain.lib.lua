@@ -2,6 +2,7 @@
 -- forget what the archive has answered for.
 
 local st = require "util.stanza";
+local time_now = require "util.time".monotonic;
 local line = module:require "line";
 local reader = module:require "reader";
 
@@ -10,6 +11,7 @@ local RECORDS, BYTES = 500, 200 * 1024; -- of one batch
 local RECORD_BYTES = 180; -- of a record's XML, besides its values
 local FIRST_DELAY, LONGEST_DELAY = 1, 60; -- seconds
 local PATIENCE = 60; -- seconds, for an answer
+local PACE = 0.1; -- seconds from one batch to the next that is not full
 
 local drain = {};
 local drain_mt = { __index = drain };
@@ -19,7 +21,7 @@ local function new(options)
 	return setmetatable({
 		journal = options.journal, reader = reader.new(options.journal),
 		server = options.server, archive = options.archive, api = options.api, log = options.log,
-		delay = FIRST_DELAY, generation = 0, acknowledged = 0, refused = {}, passed = {},
+		delay = FIRST_DELAY, sent = -PACE, generation = 0, acknowledged = 0, refused = {}, passed = {},
 		batches = 0, conflicts = 0,
 	}, drain_mt);
 end
@@ -112,15 +114,28 @@ function drain:_request(kind, payload, answered, refused)
 	end);
 end
 
+-- Waits a moment for more records, unless there are enough for a full batch: whatever its size, a batch
+-- costs the server a request and the archive a commit.
+function drain:_gather()
+	local wait = self.sent + PACE - time_now();
+	if wait <= 0 or self.journal.seq - self.acknowledged >= RECORDS then return false; end
+	self.timer = self.api:add_timer(wait, function ()
+		self.timer = nil;
+		self:kick();
+	end);
+	return true;
+end
+
 -- Sends what is ready, if nothing is under way.
 function drain:kick()
 	if self.busy or self.timer or not self.journal.healthy then return; end
 	if not self.settled then return self:_ask(); end
+	if self:_gather() then return; end
 	local entries = self.pending or self:_collect();
 	if not entries then
 		return self.journal:release(self.acknowledged);
 	end
-	self.pending = entries;
+	self.pending, self.sent = entries, time_now();
 	local batch, last = self:_batch(entries);
 	self:_request("set", batch, function (payload)
 		self:_committed(payload, last);
