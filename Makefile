@@ -36,6 +36,7 @@ test: debian debian-test $(VENV)/.installed $(WEB)/node_modules/.installed
 lint: debian-test $(VENV)/.installed
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 	luacheck --quiet prosody/modules
 
 bench: debian $(VENV)/.installed
