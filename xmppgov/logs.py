@@ -24,6 +24,8 @@ PINNED = (
     "aiosqlite",
     "asyncio",
 )
+QUOTING = ("slixmpp_omemo", "omemo")
+"""Their warnings quote what somebody published, in as many lines as that person lists devices."""
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -47,6 +49,8 @@ def pin_library_loggers(level: int = logging.INFO) -> None:
     for name in PINNED:
         logger = logging.getLogger(name)
         logger.setLevel(max(logging.INFO, logger.level, level))
+    for name in QUOTING:
+        logging.getLogger(name).setLevel(logging.ERROR)
     for name in ("slixmpp.xmlstream.xmlstream", "slixmpp.xmlstream"):
         logging.getLogger(name).addFilter(_Cut())
 

@@ -49,7 +49,7 @@ async def test_a_malformed_message_is_passed_over(
 
 
 async def test_a_device_list_is_read_as_far_as_it_is_plausible(
-    prosody: Prosody, tmp_path: Path
+    prosody: Prosody, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with (
         made_bot(prosody, BOT, tmp_path) as bot,
@@ -69,3 +69,4 @@ async def test_a_device_list_is_read_as_far_as_it_is_plausible(
                 break
             await asyncio.sleep(0.05)
         assert len(found) <= MOST_DEVICES
+    assert not [r for r in caplog.records if r.name.startswith(("omemo", "slixmpp_omemo"))]
