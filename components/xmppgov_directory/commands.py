@@ -75,7 +75,15 @@ def import_(
     except BrokenFiles as broken:
         _show_problems(broken)
         raise
-    _print_json(_diff_json(diff, dry_run)) if as_json else _show_diff(diff, dry_run)
+    refused = diff.vanished_share > most
+    if as_json:
+        _print_json({**_diff_json(diff, dry_run), "refused": refused})
+        return
+    _show_diff(diff, dry_run)
+    if refused:  # by a dry run alone: an import would have raised
+        _console().print(
+            str(texts("The import would be refused; if this is right, add --allow-removals."))
+        )
 
 
 @app.command()
@@ -92,9 +100,9 @@ def search(
     if as_json:
         _print_json([asdict(listing) for listing in found])
     elif found:
-        Console().print(_listings(found))
+        _console().print(_listings(found))
     else:
-        Console().print(str(texts("Nobody was found.")))
+        _console().print(str(texts("Nobody was found.")))
 
 
 @app.command()
@@ -117,7 +125,12 @@ def status(config: Config, as_json: Json = False) -> None:
         (texts("Day"), state.day or "-"),
     ):
         table.add_row(str(label), str(value))
-    Console().print(table)
+    _console().print(table)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Return a terminal that prints files and names as they are: `:100:` is a line, no picture."""
+    return Console(stderr=stderr, emoji=False, highlight=False, markup=False)
 
 
 def _with_store(path: Path, use: Callable[[Store], Awaitable[T]], *, write: bool = False) -> T:
@@ -153,12 +166,12 @@ def _progress(shown: bool) -> Iterator[tuple[Tell, Callable[[str], None]]]:
 
 
 def _show_problems(broken: BrokenFiles) -> None:
-    console = Console(stderr=True)
+    console = _console(stderr=True)
     for problem in broken.problems:
-        console.print(str(problem), markup=False, highlight=False)
+        console.print(str(problem), soft_wrap=True)
     if broken.count > len(broken.problems):
         rest = broken.count - len(broken.problems)
-        console.print(str(texts("… and {n} more.", n=rest)), markup=False)
+        console.print(str(texts("… and {n} more.", n=rest)))
 
 
 def _kinds(diff: Diff) -> Iterator[tuple[str, str, tuple[PersonRow | BodyRow | PostRow, ...]]]:
@@ -191,7 +204,7 @@ def _diff_json(diff: Diff, dry_run: bool) -> dict:
 
 
 def _show_diff(diff: Diff, dry_run: bool) -> None:
-    console = Console()
+    console = _console()
     if not diff:
         console.print(str(texts("Nothing changes.")))
         return
@@ -205,7 +218,7 @@ def _show_diff(diff: Diff, dry_run: bool) -> None:
         if rows:
             names = " · ".join(_label(row) for row in rows[:NAMED]) + (" …" if rows[NAMED:] else "")
             table.add_row(str(words[part]), str(words[change]), f"{len(rows)}", names)
-    console.print(table, highlight=False)
+    console.print(table)
     if diff.vanished:
         console.print(str(texts("{n} people hold no post any more.", n=len(diff.vanished))))
     if dry_run:
@@ -215,6 +228,8 @@ def _show_diff(diff: Diff, dry_run: bool) -> None:
 def _listings(found: list[Listing]) -> Table:
     heads = (texts("Name"), texts("Post"), texts("Body"), texts("Address"))
     table = Table(*(str(head) for head in heads))
+    for column in table.columns:
+        column.overflow = "fold"  # an address that is cut is of no use
     for listing in found:
         table.add_row(listing.name, listing.post, listing.body, listing.jid)
     return table

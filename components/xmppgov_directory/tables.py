@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from datetime import date
@@ -107,6 +107,8 @@ class _Tables:
         self._mapping = mapping
         self._problems = problems
         self._tell = tell
+        self._unread: set[str] = set()
+        """The kinds whose file could not be read to its end: what refers to them is not judged."""
 
     def people(self, path: Path) -> dict[str, PersonRow]:
         people: dict[str, PersonRow] = {}
@@ -143,7 +145,7 @@ class _Tables:
         posts: dict[PostKey, PostRow] = {}
         places: dict[str, int] = {}
         for _, row in self._rows(path, "posts", self._post):
-            reason = _dangling(row, register, posts)
+            reason = _dangling(row, register, posts, self._unread)
             if reason:
                 self._wrong(path, reason)
                 continue
@@ -170,8 +172,10 @@ class _Tables:
                 except _Wrong as wrong:
                     self._wrong(path, wrong.reason)
         except _Broken as broken:
+            self._unread.add(kind)
             self._problems.add(path.name, broken.line, broken.reason)
         except _Wrong as wrong:
+            self._unread.add(kind)
             self._wrong(path, wrong.reason)
 
     def _columns(self, kind: str, names: tuple[str, ...], header: list[str]) -> dict[str, int]:
@@ -334,9 +338,11 @@ def _misplaced(row: BodyRow, bodies: Map[str, BodyRow]) -> Text | None:
     return texts("the bodies above {id} form a loop", id=row.id) if last.parent in bodies else None
 
 
-def _dangling(row: PostRow, register: Register, posts: Map[PostKey, PostRow]) -> Text | None:
-    if row.person_id not in register.people:
+def _dangling(
+    row: PostRow, register: Register, posts: Map[PostKey, PostRow], unread: Set[str]
+) -> Text | None:
+    if row.person_id not in register.people and "people" not in unread:
         return texts("the person {id} is in no row", id=row.person_id)
-    if row.body_id not in register.bodies:
+    if row.body_id not in register.bodies and "bodies" not in unread:
         return texts("the body {id} is in no row", id=row.body_id)
     return texts("the same post stands in the file twice") if row.key in posts else None

@@ -60,12 +60,22 @@ def test_the_life_of_a_directory(config: Path, tmp_path: Path) -> None:
     assert (status["data"], status["people"], status["rooms"]) == (1, 8, 3)
 
 
+def test_a_line_number_is_no_picture(config: Path, tmp_path: Path) -> None:
+    people = PEOPLE + "".join(f"q{n},,A,B,,\n" for n in range(10, 100)) + "x\n"
+    line = people.count("\n")
+    broken = run("import", config, *tables(tmp_path, people=people + "x\n" * (100 - line)))
+    assert "people.csv:100: 1 fields" in broken.stderr
+
+
 def test_what_is_refused(config: Path, tmp_path: Path) -> None:
     assert run("import", config, *tables(tmp_path / "a")).returncode == 0
     broken = run("import", config, *tables(tmp_path / "b", people=PEOPLE + "x\n"))
     assert broken.returncode == 1
     assert "people.csv:10: 1 fields instead of 6" in broken.stderr
     empty = tables(tmp_path / "c", posts=POSTS.splitlines()[0] + "\n")
+    trial = run("import", config, "--dry-run", *empty)
+    assert (trial.returncode, "would be refused" in trial.stdout) == (0, True)
+    assert json.loads(run("import", config, "--dry-run", "--json", *empty).stdout)["refused"]
     refused = run("import", config, *empty)
     assert refused.returncode == 1
     assert "--allow-removals" in refused.stderr

@@ -48,6 +48,13 @@ def test_columns_may_come_in_any_order_with_semicolons_and_a_mark(tmp_path: Path
     assert register.people["p1"].family_name == "Durand"
 
 
+def test_a_file_that_cannot_be_read_is_one_error(tmp_path: Path) -> None:
+    people = PEOPLE.replace("lang", "langue", 1)
+    assert problems(tmp_path / "a", people=people) == ["people.csv:1: unknown column: langue"]
+    bodies = BODIES.replace("short_name", "shortname", 1)
+    assert problems(tmp_path / "b", bodies=bodies) == ["bodies.csv:1: unknown column: shortname"]
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
