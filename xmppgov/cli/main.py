@@ -47,7 +47,7 @@ def run() -> None:
     except XmppgovError as error:
         from rich.console import Console
 
-        Console(stderr=True).print(
+        Console(stderr=True, emoji=False).print(
             str(error.text), style="red", markup=False, highlight=False, soft_wrap=True
         )
         sys.exit(2 if isinstance(error, ConfigurationError) else 1)

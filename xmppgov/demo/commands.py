@@ -34,4 +34,6 @@ def demo(
 
     configure_logging(LogSection(level="warning"))
     logging.disable(logging.INFO)  # the libraries' lines have no place among the steps
-    asyncio.run(run_stack(state.resolve(), Ports.from_base(base_port), Screen(Console())))
+    asyncio.run(
+        run_stack(state.resolve(), Ports.from_base(base_port), Screen(Console(emoji=False)))
+    )
