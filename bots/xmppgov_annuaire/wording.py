@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from xmppgov.directory.model import Entry, Page, Post
+from xmppgov.directory.model import MOST_RESULTS, Entry, Page, Post
 from xmppgov.i18n import Text, Texts
 
 texts = Texts("xmppgov_annuaire")
@@ -28,7 +28,7 @@ def found(page: Page[Entry], words: str, language: str | None) -> str:
     lines += [line for entry in page.items for line in person(entry)]
     more = page.count - len(page.items)
     if more > 0:
-        lines.append(_more(more).in_language(language))
+        lines.append(_more(more, page.count).in_language(language))
     return "\n".join(lines)
 
 
@@ -51,10 +51,14 @@ def _post(post: Post) -> str:
 
 
 def _heading(count: int) -> Text:
+    if count >= MOST_RESULTS:  # the directory counts no further
+        return texts("{n} people or more:", n=MOST_RESULTS)
     return texts("One person:") if count == 1 else texts("{n} people:", n=count)
 
 
-def _more(count: int) -> Text:
+def _more(count: int, all_: int) -> Text:
+    if all_ >= MOST_RESULTS:
+        return texts("… and others; add a word to see fewer.")
     if count == 1:
         return texts("… and one more; add a word to see fewer.")
     return texts("… and {n} more; add a word to see fewer.", n=count)
