@@ -142,7 +142,7 @@ class Report:
 
 
 NO_ACCOUNT = "no-account"
-TROUBLED = (NO_ACCOUNT, "unreachable", "failed")
+TROUBLED = ("failed", "unreachable", NO_ACCOUNT)
 STATES = (
     "queued", "encrypted", "sent", "accepted", "delivered", "answered",
     "unreachable", "failed", "expired", NO_ACCOUNT,
@@ -183,5 +183,13 @@ def distinct(people: Iterable[Person]) -> list[Person]:
 
 
 def troubled_first(recipients: Sequence[RecipientState]) -> tuple[RecipientState, ...]:
-    """Put those whom the alert will not reach before the others, each by name."""
-    return tuple(sorted(recipients, key=lambda r: (r.state not in TROUBLED, r.name, r.jid or "")))
+    """Put those whom the alert will not reach before the others, each by name.
+
+    First those for whom something can be done; those without an account may be hundreds.
+    """
+
+    def place(one: RecipientState) -> tuple[int, str, str]:
+        rank = TROUBLED.index(one.state) if one.state in TROUBLED else len(TROUBLED)
+        return rank, one.name, one.jid or ""
+
+    return tuple(sorted(recipients, key=place))

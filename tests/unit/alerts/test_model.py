@@ -44,11 +44,11 @@ def test_a_report_counts_every_state_and_puts_trouble_first() -> None:
     alert = Alert("x" * 16, "k", ("group:a",), Severity.MINOR, "fr", NOW, NOW + timedelta(hours=1))
     states = [
         RecipientState("Alice", "alice@gov", "answered", None, NOW),
-        RecipientState("Zoé", None, "no-account", None, NOW),
+        RecipientState("Adam", None, "no-account", None, NOW),
         RecipientState("Bob", "bob@gov", "unreachable", "no-device", NOW),
     ]
     document = Report(alert, troubled_first(states)).as_json()
-    assert [r["name"] for r in document["recipients"]] == ["Bob", "Zoé", "Alice"]  # type: ignore[attr-defined]
+    assert [r["name"] for r in document["recipients"]] == ["Bob", "Adam", "Alice"]  # type: ignore[attr-defined]
     counts = document["counts"]
     assert isinstance(counts, dict)
     assert (counts["answered"], counts["no-account"], counts["queued"]) == (1, 1, 0)
