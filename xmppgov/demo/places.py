@@ -19,13 +19,21 @@ def towns(random: Random, count: int) -> list[str]:
 
 def departments(random: Random, count: int) -> list[str]:
     """Return `count` different départements after "Préfecture": "de Haute-Vesle"."""
-    every = [of(f"{first}-{river}") for river in RIVERS for first in DEPARTMENT_FIRST]
+    every = [of(_department(first, river)) for river in RIVERS for first in DEPARTMENT_FIRST]
     return random.sample(every, count)
 
 
 def of(name: str) -> str:
-    """Put "de" before a place: "de Lagny", "d'Orval"."""
-    return f"d'{name}" if name[0] in VOWELS else f"de {name}"
+    """Put "de" before a place: "de Lagny", "d'Orval", "de Haute-Vesle" (whose h is aspirate)."""
+    elided = name[0] in VOWELS and not name.startswith("Haut")
+    return f"d'{name}" if elided else f"de {name}"
+
+
+def _department(first: str, river: str) -> str:
+    """Join both parts: "Haute-Vire", "Val-de-Risle", "Val-d'Oust"."""
+    if first.endswith("-de") and river[0] in VOWELS:
+        return f"{first[:-1]}'{river}"
+    return f"{first}-{river}"
 
 
 def _town(random: Random) -> str:
