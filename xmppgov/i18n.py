@@ -24,7 +24,7 @@ def _french(package: str) -> Mapping[str, str]:
     """Return the French sentences of `package`, by English sentence."""
     with (files(package) / "locale" / "fr.po").open("rb") as file:
         catalogue = read_po(file, locale="fr")
-    return {m.id: m.string for m in catalogue if m.id and m.string}
+    return {str(m.id): str(m.string) for m in catalogue if m.id and m.string}
 
 
 def choose_language(tag: str | None) -> str:

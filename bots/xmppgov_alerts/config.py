@@ -81,7 +81,7 @@ class AlertsSettings(Settings):
     bot: BotSection
     alerts: AlertsSection
     webhook: WebhookSection
-    log: LogSection = Field(default_factory=LogSection)
+    log: LogSection = LogSection()
 
 
 class SenderSettings(Settings):

@@ -23,4 +23,4 @@ class AnnuaireSettings(Settings):
 
     xmpp: XmppSection
     bot: BotSection
-    log: LogSection = LogSection()  # type: ignore[call-arg]
+    log: LogSection = LogSection()

@@ -47,4 +47,4 @@ class Config(Settings):
 
     xmpp: XmppSection
     archive: ArchiveSection
-    log: LogSection = LogSection()  # type: ignore[call-arg]
+    log: LogSection = LogSection()

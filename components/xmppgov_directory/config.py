@@ -27,4 +27,4 @@ class DirectorySettings(Settings):
 
     xmpp: XmppSection
     directory: DirectorySection
-    log: LogSection = LogSection()  # type: ignore[call-arg]
+    log: LogSection = LogSection()

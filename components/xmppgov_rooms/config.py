@@ -41,4 +41,4 @@ class RoomsSettings(Settings):
     rooms: RoomsSection
     operator: XmppSection | None = None
     """The account with which `xmppgov rooms sync` asks; one of `operators`."""
-    log: LogSection = LogSection()  # type: ignore[call-arg]
+    log: LogSection = LogSection()

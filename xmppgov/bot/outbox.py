@@ -294,9 +294,8 @@ class Outbox:
                     *await self._store.move(tx, State.UNREACHABLE, reasons, now),
                     *await self._store.move(tx, State.FAILED, broken, now),
                 ]
-                await self._store.retry_later(
-                    tx, {k: float(v["retry"]) for k, v in reasons.items()}
-                )  # type: ignore[arg-type]
+                retries = {key: float(str(change["retry"])) for key, change in reasons.items()}
+                await self._store.retry_later(tx, retries)
         self._changes.publish(changed)
         done = {row.origin_id for row in changed if row.state is State.ENCRYPTED}
         waiting = [row for row in rows if row.origin_id in reasons and row.recipient not in failed]
@@ -353,7 +352,8 @@ class Outbox:
         """Erase the ciphertexts whose time has come; also an owner may ask, while it is offline."""
         now = time.time()
         async with self._database.transaction() as tx:
-            late = {origin_id: {} for origin_id in await self._store.outdated(tx, now)}
+            outdated = await self._store.outdated(tx, now)
+            late: dict[str, Change] = {origin_id: {} for origin_id in outdated}
             changed = await self._store.move(tx, State.EXPIRED, late, now)
             await self._store.forget_replies(tx, now - 3600)
         self._changes.publish(changed)

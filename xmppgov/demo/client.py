@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from slixmpp import JID
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.stanza import Presence
 
@@ -46,7 +47,7 @@ class Operator(Account):
     async def _until_answers(self, jid: str) -> None:
         while True:
             with contextlib.suppress(IqError, IqTimeout):
-                await self.plugin["xep_0030"].get_info(jid=jid, timeout=2)
+                await self.plugin["xep_0030"].get_info(jid=JID(jid), timeout=2)
                 return
             await asyncio.sleep(ASK_AGAIN)
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from xmppgov.demo.client import Operator, operator
@@ -31,6 +32,7 @@ async def run_stack(state: Path, ports: Ports, screen: Screen) -> None:
         XmppgovError: a port is taken, a program is missing, or a part does not answer.
     """
     task = asyncio.current_task()
+    assert task is not None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
@@ -64,7 +66,7 @@ async def _bring_up(layout: Layout, supervisor: Supervisor, screen: Screen) -> N
     with screen.step(texts("Starting the XMPP server on 127.0.0.1:{port}", port=ports.c2s)):
         await supervisor.start(_server(layout))
         for port in (ports.c2s, ports.component, ports.http):
-            await supervisor.wait_until("prosody", lambda p=port: listening(p), PATIENCE)
+            await supervisor.wait_until("prosody", partial(listening, port), PATIENCE)
     parts = (*COMPONENTS, *BOTS)
     with screen.step(texts("Starting {names}", names=", ".join(parts))):
         for name in parts:

@@ -68,6 +68,8 @@ class Omemo(XEP_0384):
         "on_keys": None,
     }
 
+    xmpp: ClientXMPP
+
     def plugin_init(self) -> None:
         """Listen to device lists of the legacy namespace only."""
         self._around = Surroundings()
@@ -172,7 +174,7 @@ class Omemo(XEP_0384):
         if missing > 0:
             await self._backend.generate_pre_keys(missing)
         device = (await manager.get_own_device_information())[0].device_id
-        mine = {device: None} if self.sole_device else {**listed, device: None}
+        mine: DeviceList = {device: None} if self.sole_device else {**listed, device: None}
         await manager.update_device_list(NAMESPACE, self.own, mine)
         return manager, await self._backend.get_bundle(self.own, device), device
 
@@ -248,9 +250,9 @@ class Omemo(XEP_0384):
 
     async def _while_connected(self, requests: Iterable[Coroutine[Any, Any, None]]) -> None:
         """Await requests; they are given up when the connection is lost."""
-        work = asyncio.gather(*requests)
+        work: asyncio.Future[Any] = asyncio.gather(*requests)
         work.add_done_callback(lambda done: done.cancelled() or done.exception())
-        lost = asyncio.ensure_future(self._lost.wait())
+        lost: asyncio.Future[Any] = asyncio.ensure_future(self._lost.wait())
         try:
             await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -361,5 +363,5 @@ def enable_omemo(
         "on_keys": on_keys,
     }
     stream.register_plugin("xep_0384", settings)
-    plugin: Omemo = stream.plugin["xep_0384"]
+    plugin: Omemo = stream.plugin["xep_0384"]  # type: ignore[typeddict-item]
     return plugin
