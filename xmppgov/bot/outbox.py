@@ -44,7 +44,7 @@ log = structlog.get_logger()
 Render = Callable[[str, str], Awaitable[str]]
 """(reference, recipient) -> the text, asked for only while it is being encrypted."""
 
-BATCH = 16  # texts encrypted in one commit
+BATCH = 32  # texts encrypted in one commit
 IN_FLIGHT = 64  # messages that the server has not acknowledged yet
 REPLY_LIFE = 600.0  # seconds for which an answer to a message is worth sending
 CLOCKS = 3600.0  # seconds by which the server's clock may be behind ours

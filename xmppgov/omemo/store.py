@@ -23,6 +23,8 @@ SCHEMA = Schema(
     "omemo", ("CREATE TABLE omemo (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",)
 )
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one each time
+
 
 class _Fresh(Maybe[Any]):
     """A value that belongs to whoever asks; each load makes a new one, so none need be copied."""
@@ -133,7 +135,7 @@ class OmemoStore(Storage):
         if isinstance(value, list) and len(value) > 1:
             # All of the library's lists are sets in truth; in one order they compare as such.
             value = sorted(value, key=str)
-        text = json.dumps(value, separators=(",", ":"))
+        text = _encode(value)
         if text != self._text(key):
             self._pending[key] = text
 
