@@ -44,7 +44,8 @@ class Command:
 
 def fold(word: str) -> str:
     """Return a word without case, accents and what people put before commands."""
-    plain = unicodedata.normalize("NFKD", word.casefold())
+    # Decomposed before as well: a superscript capital is no capital until it is decomposed.
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
     return "".join(c for c in plain if not unicodedata.combining(c)).strip("/!:,.?;«» ")
 
 

@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xmppgov.bot.commands import Command, Commands, Question, fold
@@ -37,6 +37,7 @@ async def test_no_text_breaks_it(text: str) -> None:
 
 
 @given(st.text())
+@example("ᴬ")
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
