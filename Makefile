@@ -34,7 +34,7 @@ test: debian debian-test $(VENV)/.installed $(WEB)/node_modules/.installed
 	$(PY) -m pytest --numprocesses 2 --dist loadfile tests
 
 lint: debian-test $(VENV)/.installed
-	$(PY) -m ruff check .
+	$(PY) -m ruff check --no-cache .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	luacheck --quiet prosody/modules

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from xmppgov.demo.country import write_country
-
 from bench.services import run_command, service, settings
+from xmppgov.demo.country import write_country
 from xmppgov.demo.prosody import Prosody
 
 
