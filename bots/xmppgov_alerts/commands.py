@@ -42,7 +42,10 @@ def send(
         list[str],
         typer.Option("--to", help="group:ID, room:ID, body:ID or person:ID; may be repeated."),
     ],
-    severity: Annotated[Severity, typer.Option("--severity", help="How grave it is (CAP 1.2).")],
+    severity: Annotated[
+        Severity,
+        typer.Option("--severity", case_sensitive=False, help="How grave it is (CAP 1.2)."),
+    ],
     text: Annotated[
         str,
         typer.Argument(

@@ -123,3 +123,10 @@ async def test_help_names_every_option_and_warns(tmp_path: Path, command: str) -
     assert status == 0
     assert "--config" in out
     assert command == "status" or "visible" in out
+
+
+async def test_a_severity_is_known_in_small_letters(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, config):
+        small = ("send", "--to", "group:grp-1", "--severity", "severe", "--json")
+        status, document, err = await alert(config, *small, "-", text="Évacuez.\n")
+        assert (status, json.loads(document)["severity"]) == (0, "Severe"), err
