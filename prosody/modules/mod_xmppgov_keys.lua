@@ -5,6 +5,7 @@
 local jid_bare = require "util.jid".bare;
 local jid_host = require "util.jid".host;
 local jid_split = require "util.jid".split;
+local errors = require "util.error";
 local new_id = require "util.id".medium;
 local is_contact_subscribed = require "core.rostermanager".is_contact_subscribed;
 local st = require "util.stanza";
@@ -14,6 +15,9 @@ local share_a_room = module:require "xmppgov_rooms_shared";
 local pep = module:depends("pep");
 
 local listeners = module:get_option_set("xmppgov_keys_listeners", {});
+local most_nodes = module:get_option_number("xmppgov_keys_max_nodes", 100);
+local most_bundles = module:get_option_number("xmppgov_keys_max_bundles", 50);
+local longest_name = 255; -- bytes
 
 local xmlns_keys = "urn:xmppgov:keys:0";
 local xmlns_pubsub = "http://jabber.org/protocol/pubsub";
@@ -25,9 +29,12 @@ local exact_nodes = {
 };
 local reading = { get_items = true, subscribe = true, be_subscribed = true };
 
+local function is_bundle(node)
+	return node:find("^eu%.siacs%.conversations%.axolotl%.bundles:%d+$") ~= nil;
+end
+
 local function is_omemo(node)
-	return node ~= nil
-		and (exact_nodes[node] or node:find("^eu%.siacs%.conversations%.axolotl%.bundles:%d+$") ~= nil);
+	return node ~= nil and (exact_nodes[node] or is_bundle(node));
 end
 
 local function may_read(owner, reader)
@@ -35,6 +42,47 @@ local function may_read(owner, reader)
 	if reader == owner or organisation.is_organisation(jid_host(reader)) then return true; end
 	local username, host = jid_split(owner);
 	return is_contact_subscribed(username, host, reader) == true or share_a_room(owner, reader);
+end
+
+-- Each new node has the whole list of an account's nodes written again, which holds up the server: there
+-- is a limit to them, but not for what an account needs to be reached, nor for what is there already.
+
+local always = {
+	["urn:xmpp:bookmarks:1"] = true;
+	["storage:bookmarks"] = true;
+	["urn:xmpp:vcard4"] = true;
+	["urn:xmpp:avatar:metadata"] = true;
+};
+
+local function is_always(node)
+	return always[node] or exact_nodes[node];
+end
+
+local full = errors.init("xmppgov_keys", {
+	nodes = {
+		type = "wait"; condition = "resource-constraint";
+		text = "Votre compte a trop de nœuds PEP ou d'appareils : supprimez-en, puis réessayez. "
+			.. "/ Your account has too many PEP nodes or devices: delete some, then try again.";
+	};
+	name = {
+		type = "modify"; condition = "not-acceptable";
+		text = "Le nom de ce nœud PEP est trop long. / The name of this PEP node is too long.";
+	};
+});
+
+local function count(nodes, are_bundles)
+	local found = 0;
+	for node in pairs(nodes) do
+		if is_bundle(node) == are_bundles and not is_always(node) then found = found + 1; end
+	end
+	return found;
+end
+
+local function why_not_new(nodes, node)
+	if nodes[node] or is_always(node) then return nil; end
+	if #node > longest_name then return full.new("name"); end
+	local are_bundles = is_bundle(node);
+	if count(nodes, are_bundles) >= (are_bundles and most_bundles or most_nodes) then return full.new("nodes"); end
 end
 
 -- What changed is told after the change: several changes in one turn are one notice.
@@ -72,6 +120,12 @@ local function guard(service, owner)
 		return class.may(self, node, actor, action);
 	end
 
+	function service:create(node, ...)
+		local problem = why_not_new(self.nodes, node);
+		if problem then return false, problem; end
+		return class.create(self, node, ...);
+	end
+
 	function service:set_node_config(node, ...)
 		local ok, err = class.set_node_config(self, node, ...);
 		if ok and is_omemo(node) then note_change(owner); end
@@ -94,7 +148,8 @@ local function guard(service, owner)
 	for _, name in ipairs(events) do service.events.add_handler(name, on_change); end
 
 	guarded[service] = function ()
-		service.may, service.set_node_config, config.subscriber_filter = nil, nil, filter;
+		service.may, service.create, service.set_node_config = nil, nil, nil;
+		config.subscriber_filter = filter;
 		for _, name in ipairs(events) do service.events.remove_handler(name, on_change); end
 	end
 end
