@@ -90,6 +90,17 @@ class Converse:
             expect(self.page.locator("converse-user-profile")).to_be_visible(timeout=PATIENCE)
 
     @in_browser
+    def log_out(self) -> None:
+        """Log out, as one does: the profile, the red button, and yes; return at an empty form."""
+        with self.looking():
+            self.page.click("converse-user-profile .show-profile")
+            self.page.locator(".modal.show .btn-danger:visible").click()
+            self.page.get_by_role("button", name="Confirmer").click()
+            for name in ("jid", "password"):
+                field = self.page.locator(f"input[name={name}]")
+                expect(field).to_have_value("", timeout=PATIENCE)
+
+    @in_browser
     def open_room(self, room: str) -> None:
         """Click the room in the list, where it appears by itself."""
         with self.looking():

@@ -96,6 +96,14 @@ converse.plugins.add('xmppgov-language', {
     },
 });
 
+// After logging out Converse shows the same form again, password and all, and its first submission does
+// nothing: so the page begins anew.
+converse.plugins.add('xmppgov-logout', {
+    initialize() {
+        this._converse.api.listen.on('logout', () => location.reload());
+    },
+});
+
 converse.initialize({
     // How to reach the server: this page's own, and nobody else's.
     websocket_url: `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/xmpp-websocket`,
@@ -124,11 +132,14 @@ converse.initialize({
     view_mode: 'fullscreen',
     theme: 'classic',
     dark_theme: 'classic',
+    show_self_in_roster: false,
     play_sounds: false,
     show_desktop_notifications: false,
     embed_3rd_party_media_players: false,
     render_media: false,
     allow_non_roster_messaging: true,
     loglevel: 'warn',
-    whitelisted_plugins: ['xmppgov-bookmarks', 'xmppgov-language', 'xmppgov-occupants', 'xmppgov-once'],
+    whitelisted_plugins: [
+        'xmppgov-bookmarks', 'xmppgov-language', 'xmppgov-logout', 'xmppgov-occupants', 'xmppgov-once',
+    ],
 });
