@@ -163,13 +163,15 @@ module:hook_global("server-stopped", function () journal:close(); end);
 local function status()
 	local sent = drain and drain.acknowledged or 0;
 	local oldest = drain and drain:oldest();
+	local lost = 0;
+	for _ in pairs(journal.lost) do lost = lost + 1; end
 	return {
 		age = oldest and math.max(0, os.time() - math.floor(oldest / 1000)) or 0,
 		healthy = journal.healthy, problem = journal.problem, epoch = journal.epoch, last = journal.seq,
 		acknowledged = sent, depth = journal.seq - sent, trouble = drain and drain.trouble,
 		records = counters.records, skipped = counters.skipped, missed = counters.missed,
 		refused = math.max(0, counters.seen - counters.records - counters.skipped - counters.missed),
-		batches = drain and drain.batches or 0, conflicts = drain and drain.conflicts or 0,
+		lost = lost, batches = drain and drain.batches or 0, conflicts = drain and drain.conflicts or 0,
 	};
 end
 
@@ -180,5 +182,6 @@ function shell.xmppgov_capture:status()
 	for name in pairs(now) do names[#names + 1] = name; end
 	table.sort(names);
 	for _, name in ipairs(names) do self.session.print(name, now[name]); end
-	return now.healthy and not now.trouble, now.problem or now.trouble or "capturing";
+	local alarm = now.lost > 0 and ("ALARM: the archive refused %d records as malformed; holes say so"):format(now.lost);
+	return now.healthy and not now.trouble and not alarm, now.problem or now.trouble or alarm or "capturing";
 end

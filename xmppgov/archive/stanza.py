@@ -32,7 +32,9 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
 )
-_BARE = re.compile(r"(?:[^\s@/\x00-\x1f]{1,1023}@)?[^\s@/\x00-\x1f]{1,1023}")
+# The server's capture module has the same grammar (address.lib.lua).
+_BARE = re.compile(r"(?:[^\s@/\x00-\x1f\x7f-\x9f]{1,1023}@)?[^\s@/\x00-\x1f\x7f-\x9f]{1,1023}")
+_LONGEST_PART = 1023  # bytes of an address's part
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}|sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -135,7 +137,7 @@ def _parse_record(a: Mapping[str, str]) -> WireRecord:
     if not _UUID7.fullmatch(a["id"]):
         raise _malformed("id")
     kind, n = _one_of(a, "kind", KINDS), a.get("n")
-    to, room = _optional(a, "to", _BARE), _optional(a, "room", _BARE)
+    to, room = _address(a, "to"), _address(a, "room")
     _check_place(kind, to, room)
     if n is not None and room is None:
         raise _malformed("n")
@@ -145,7 +147,7 @@ def _parse_record(a: Mapping[str, str]) -> WireRecord:
         t=_number(a["t"], LARGEST_TIME),
         kind=kind,
         path=_one_of(a, "path", SCOPES),
-        sender=_optional(a, "from", _BARE) or "",
+        sender=_address(a, "from") or "",
         to=to,
         room=room,
         n=None if n is None else _number(n, LARGEST_SEQ),
@@ -167,6 +169,17 @@ def _check_place(kind: str, to: str | None, room: str | None) -> None:
         wrong = room is None and to is None
     if wrong:
         raise _malformed("to")
+
+
+def _address(a: Mapping[str, str], name: str) -> str | None:
+    value = _optional(a, name, _BARE)
+    if value is not None and not value.isascii() and not _is_short(value):
+        raise _malformed(name)
+    return value
+
+
+def _is_short(address: str) -> bool:
+    return all(len(part.encode()) <= _LONGEST_PART for part in address.split("@"))
 
 
 def _optional(a: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str | None:

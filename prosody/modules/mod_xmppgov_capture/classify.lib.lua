@@ -1,15 +1,15 @@
 -- What a message stanza is (its kind, its encryption, its size), read off its elements' names only.
 
 local sha256 = require "util.hashes".sha256;
-local jid_bare = require "util.jid".bare;
+local jid_bare, jid_prep = require "util.jid".bare, require "util.jid".prep;
 
 local OMEMO = "eu.siacs.conversations.axolotl";
 local MUC_USER = "http://jabber.org/protocol/muc#user";
 local PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
 local PRIVILEGE = "urn:xmpp:privilege:2";
 
--- Elements that make no message of a stanza by themselves: they go with one. With something inside, a
--- person could speak through them, so from a client they count then.
+-- Elements that make no message of a stanza by themselves: they go with one. With something inside,
+-- somebody could speak through them, so from a client or from elsewhere they count then.
 local COMPANIONS = {
 	["urn:xmpp:hints"] = true;
 	["urn:xmpp:sid:0"] = true;
@@ -38,8 +38,50 @@ local function is_invitation(x)
 	return x:get_child("invite") or x:get_child("decline");
 end
 
+-- Returns an identifier that a client chose: as it is where it can carry little, else its digest.
+local function identifier(id)
+	if not id or id == "" then
+		return "";
+	elseif #id <= 64 and not id:find("[^%w%-_.:]") then
+		return id;
+	end
+	return "sha256:"..sha256(id, true);
+end
+
+local function is_short(element)
+	local text = element[1];
+	return text == nil or #element == 1 and type(text) == "string" and identifier(text) == text;
+end
+
+-- Whether an element of a room's (XEP-0045) says more than a room does: it only gives status codes.
+local function speaks(x, source)
+	for i = 1, #x do
+		local child = x[i];
+		if source == "client" or type(child) == "string" or child.name ~= "status" or child[1] then return true; end
+	end
+	return false;
+end
+
+-- Returns the encryption of the first ciphertext anywhere in an element, or nil.
+local function wrapped(element)
+	local tags = element.tags;
+	for i = 1, #tags do
+		local child = tags[i];
+		local xmlns = child.attr.xmlns or "";
+		local found = xmlns == OMEMO and "omemo:siacs" or ENCRYPTIONS[xmlns.." "..child.name] or wrapped(child);
+		if found then return found; end
+	end
+end
+
+-- Whether an event or an archive's result is a true one: an event comes from an account or a service, never
+-- from a device (XEP-0163 §4.3.1), and our people's archive is here.
+local function is_machinery(xmlns, source, stanza)
+	if xmlns ~= PUBSUB_EVENT then return not source; end
+	return not source or source == "elsewhere" and not (stanza.attr.from or "/"):find("/", 1, true);
+end
+
 -- Adds what one child says about its stanza to `facts`.
-local function read_child(facts, child, from_client)
+local function read_child(facts, child, source, stanza)
 	local name, xmlns = child.name, child.attr.xmlns;
 	if xmlns == nil then
 		if name == "body" then
@@ -48,7 +90,8 @@ local function read_child(facts, child, from_client)
 			facts.subject, facts.message = child, true;
 		elseif name == "thread" then
 			facts.thread = true;
-		elseif name ~= "error" then
+			if source and not is_short(child) then facts.message = true; end
+		else
 			facts.message = true;
 		end
 	elseif xmlns == OMEMO then
@@ -56,22 +99,27 @@ local function read_child(facts, child, from_client)
 		facts.keytransport = name == "encrypted" and not child:get_child("payload");
 	elseif xmlns == "urn:xmpp:sid:0" then
 		if name == "origin-id" then facts.oid = child.attr.id; end
-	elseif from_client and child[1] and (OPTIONAL[xmlns] or COMPANIONS[xmlns] and xmlns ~= MUC_USER) then
-		facts.message = true;
+		if source and child[1] then facts.message = true; end
+	elseif source and child[1] and (OPTIONAL[xmlns] or COMPANIONS[xmlns] and xmlns ~= MUC_USER) then
+		facts.message, facts.enc = true, facts.enc or wrapped(child);
+		if xmlns == "urn:xmpp:delay" then facts.delay = child.attr.from or true; end
 	elseif OPTIONAL[xmlns] then
 		facts.optional = OPTIONAL[xmlns];
 	elseif xmlns == MUC_USER then
-		if is_invitation(child) then facts.invite, facts.message = child, true; end
+		if is_invitation(child) then
+			facts.invite, facts.message = child, true;
+		elseif source and speaks(child, source) then
+			facts.message = true;
+		end
 		facts.muc_user = true;
 	elseif xmlns == "jabber:x:conference" then
 		facts.invite, facts.message = facts.invite or child, true;
 	elseif xmlns == "urn:xmpp:jingle-message:0" or xmlns == "urn:xmpp:jingle-message:1" then
 		facts.call, facts.message = true, true;
-	elseif xmlns == PUBSUB_EVENT and not from_client then
-		facts.machinery = true;
-	elseif xmlns == "urn:xmpp:mam:2" and name == "result" and not from_client then
-		facts.machinery = true;
-	elseif xmlns == PRIVILEGE and not from_client then
+	elseif xmlns == PUBSUB_EVENT or xmlns == "urn:xmpp:mam:2" then
+		facts.enc = facts.enc or wrapped(child);
+		if is_machinery(xmlns, source, stanza) then facts.machinery = true; else facts.message = true; end
+	elseif xmlns == PRIVILEGE and source ~= "client" then
 		facts.privilege, facts.message = true, true;
 	elseif xmlns == "urn:xmpp:delay" then
 		facts.delay = child.attr.from or true;
@@ -81,14 +129,23 @@ local function read_child(facts, child, from_client)
 	end
 end
 
--- Returns what the children of `stanza` say. A client's own pubsub events and archive results count
--- as messages: only servers and services send true ones, and a person could speak through false ones.
-local function read(stanza, from_client)
+local function has_text(stanza)
+	for i = 1, #stanza do
+		if type(stanza[i]) == "string" and stanza[i]:find("%S") then return true; end
+	end
+	return false;
+end
+
+-- Returns what the children of `stanza` say. `source` is "client", "elsewhere" (another server, a
+-- component) or nil: this server itself. What only servers and services send counts as a message from
+-- anybody else, since a person could speak through it.
+local function read(stanza, source)
 	-- Room for what most messages have: a table that grows costs more than the reading.
 	local facts, tags = { message = false, body = false, enc = false, oid = false, keytransport = false }, stanza.tags;
 	for i = 1, #tags do
-		read_child(facts, tags[i], from_client);
+		read_child(facts, tags[i], source, stanza);
 	end
+	if #stanza ~= #tags and has_text(stanza) then facts.message = true; end
 	return facts;
 end
 
@@ -111,7 +168,7 @@ local function kind(facts, stanza, extra)
 	local message_type = stanza.attr.type;
 	if message_type == "error" then
 		return "bounce";
-	elseif facts.machinery and not facts.body then
+	elseif facts.machinery and not (facts.body or facts.enc or facts.subject or facts.invite or facts.call) then
 		return nil;
 	elseif facts.message or facts.optional and extra[facts.optional] then
 		return plain_kind(facts, message_type);
@@ -145,21 +202,11 @@ local function size(element)
 	return total;
 end
 
--- Returns an identifier that a client chose: as it is where it can carry little, else its digest.
-local function identifier(id)
-	if not id or id == "" then
-		return "";
-	elseif #id <= 64 and not id:find("[^%w%-_.:]") then
-		return id;
-	end
-	return "sha256:"..sha256(id, true);
-end
-
--- Returns who invites whom by a mediated invitation (XEP-0045 §7.8.2) that a room passes on.
+-- Returns who is said to invite by a mediated invitation (XEP-0045 §7.8.2) that a room passes on: a bare
+-- address, prepared, or nil. It is for the caller to believe it or not.
 local function inviter(invite)
-	local child = invite:get_child("invite") or invite:get_child("decline");
-	local from = child and child.attr.from;
-	return from and jid_bare(from);
+	local from = is_invitation(invite).attr.from;
+	return from and jid_bare(jid_prep(from));
 end
 
 return {

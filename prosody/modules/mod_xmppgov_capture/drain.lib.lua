@@ -12,6 +12,7 @@ local RECORD_BYTES = 180; -- of a record's XML, besides its values
 local FIRST_DELAY, LONGEST_DELAY = 1, 60; -- seconds
 local PATIENCE = 60; -- seconds, for an answer
 local PACE = 0.1; -- seconds from one batch to the next that is not full
+local MOST_LOST = 10; -- records in a row; an archive that refuses more has itself a fault
 
 local drain = {};
 local drain_mt = { __index = drain };
@@ -22,7 +23,7 @@ local function new(options)
 		journal = options.journal, reader = reader.new(options.journal),
 		server = options.server, archive = options.archive, api = options.api, log = options.log,
 		delay = FIRST_DELAY, sent = -PACE, generation = 0, acknowledged = 0, refused = {}, passed = {},
-		batches = 0, conflicts = 0,
+		batches = 0, conflicts = 0, limit = RECORDS, lost = 0,
 	}, drain_mt);
 end
 
@@ -30,17 +31,19 @@ local function element(name, attr)
 	return setmetatable({ name = name, attr = attr, tags = {} }, st.stanza_mt);
 end
 
+-- A line that is no record's, though it is whole, says nothing that can be sent.
 local function entry_element(entry)
-	if entry.reason then
-		return element("hole", { first = ("%d"):format(entry.seq), last = ("%d"):format(entry.last), reason = entry.reason });
-	end
-	return element("record", line.attributes(entry.fields, entry.seq, entry.state, entry.sid));
+	local record = not entry.reason and line.attributes(entry.fields, entry.seq, entry.state, entry.sid);
+	if record then return element("record", record); end
+	return element("hole", {
+		first = ("%d"):format(entry.seq), last = ("%d"):format(entry.last), reason = entry.reason or "lost",
+	});
 end
 
 -- Takes entries for one batch from the reader. Returns them, or nil if there are none.
 function drain:_collect()
 	local entries, bytes = {}, 0;
-	while #entries < RECORDS do
+	while #entries < self.limit do
 		local entry = self.reader:peek(RECORDS);
 		if not entry or self.refused[entry.seq] and #entries > 0 then break; end
 		local cost = RECORD_BYTES + (entry.fields and #entry.fields or 0);
@@ -138,7 +141,7 @@ function drain:kick()
 	self.pending, self.sent = entries, time_now();
 	local batch, last = self:_batch(entries);
 	self:_request("set", batch, function (payload)
-		self:_committed(payload, last);
+		self:_committed(payload, last, entries[1].fields or entries[#entries].fields);
 	end, function (condition, stanza)
 		self:_refused(condition, stanza, entries);
 	end);
@@ -216,13 +219,15 @@ function drain:_seek(acknowledged)
 	self:kick();
 end
 
-function drain:_committed(payload, last)
+function drain:_committed(payload, last, records)
 	local committed = payload and payload.name == "committed" and tonumber(payload.attr.last);
 	if not committed or committed < last then
 		return self:_trouble("it answered without committing");
 	end
 	self.pending, self.acknowledged = nil, last;
 	self.batches = self.batches + 1;
+	self.limit = math.min(self.limit * 2, RECORDS);
+	if records then self.lost = 0; end
 	self:_well();
 	self.journal:release(last);
 	self:kick();
@@ -241,8 +246,28 @@ function drain:_refused(condition, stanza, entries)
 	elseif condition == "unexpected-request" and expected and expected < entries[1].seq then
 		self.log("warn", "The archive expects number %d; going back", expected);
 		return self:_seek(expected - 1);
+	elseif condition == "bad-request" then
+		return self:_malformed(entries);
 	end
 	self:_trouble(condition);
+end
+
+-- The archive takes nothing of this batch. Half of it is tried, until it is the one record that the
+-- archive cannot take; that is lost, and what waits behind it is not.
+function drain:_malformed(entries)
+	local first = entries[1];
+	if #entries > 1 then
+		self.limit = math.floor(#entries / 2);
+		return self:_seek(first.seq - 1);
+	elseif first.reason or self.lost >= MOST_LOST then
+		return self:_trouble("bad-request");
+	end
+	local ok, err = self.journal:lose(first.seq);
+	if not ok then return self:_trouble(err); end
+	self.lost = self.lost + 1;
+	self.log("error", "ALARM: the archive refuses the record %d of epoch %d as malformed; it is lost, and a hole says so",
+		first.seq, self.journal.epoch);
+	self:_seek(first.seq - 1);
 end
 
 -- The archive holds this number with other content. That stands; our record gets a new number.

@@ -3,9 +3,10 @@
 
 local uv = require "luv";
 local line = module:require "line";
+local lost = module:require "lost";
 local segments = module:require "segments";
 
-local seal = line.seal;
+local seal, is_record = line.seal, line.is_record;
 local PRIVATE_FILE, PRIVATE_FOLDER = 384, 448; -- 0600, 0700
 
 local journal = {};
@@ -33,7 +34,7 @@ local function new(options)
 		folder = options.folder, boot = options.boot, reserve = options.reserve,
 		segment_size = options.segment_size, idle_size = options.idle_size,
 		now = options.now, log = options.log,
-		list = {}, seq = 0, reserved = 0, confirmed = 0, missed = 0, amendments = {},
+		list = {}, lost = {}, seq = 0, reserved = 0, confirmed = 0, missed = 0, amendments = {},
 	}, journal_mt);
 end
 
@@ -48,8 +49,12 @@ function journal:open()
 	end
 	ok, err = self:_open_last();
 	self.healthy, self.problem = ok, err;
-	if not ok then self:_close_files(); end
-	return ok, err;
+	if not ok then
+		self:_close_files();
+		return ok, err;
+	end
+	self.lost = lost.load(self.folder, self.epoch, self.list[1].first);
+	return ok;
 end
 
 function journal:_close_files()
@@ -171,17 +176,31 @@ function journal:next_seq()
 end
 
 -- Appends the record `seq` as `text`, its line without the check value. Returns its number, or nil and
--- why not.
+-- why not. Whoever made the fields: a line that is not one whole record is not written.
 function journal:append(seq, text)
+	if not is_record(text) then return nil, "a field has a tab or another control character"; end
 	local ok, err = self:_write(seal(text));
 	if not ok then return nil, err; end
 	self.seq = seq;
 	return seq;
 end
 
+-- Makes a hole of the record `seq`, for ever. Returns true when that is on the disk, or nil and why not.
+function journal:lose(seq)
+	local numbers, oldest = { [seq] = true }, self.list[1].first;
+	for number in pairs(self.lost) do
+		if number >= oldest then numbers[number] = true; end
+	end
+	local ok, err = lost.save(self.folder, self.epoch, numbers);
+	if not ok then return nil, err; end
+	self.lost = numbers;
+	return true;
+end
+
 -- Adds the stanza-id of a record, which became known after it was written.
 function journal:amend(seq, stanza_id)
 	local list = self.amendments;
+	if stanza_id:find("%c") then return; end
 	list[#list + 1] = seq.."\t"..stanza_id;
 end
 

@@ -70,7 +70,8 @@ function reader:_read_line(text, start)
 	if tag == "r" then
 		local seq, fields = rest:match("^(%d+)\t(.*)$");
 		seq = integer(seq);
-		self.window[#self.window + 1] = { seq = seq, last = seq, fields = fields };
+		self.window[#self.window + 1] = self.journal.lost[seq] and { seq = seq, last = seq, reason = "lost" }
+			or { seq = seq, last = seq, fields = fields };
 	elseif tag == "a" then
 		self:_amend(text);
 	elseif tag == "c" then

@@ -3,15 +3,21 @@
 local st = require "util.stanza";
 local jid_host = require "util.jid".host;
 local time_now = require "util.time".now;
+local address = module:require "address";
 local classify = module:require "classify";
 local uuid7 = module:require "uuid7".generate;
 
 local hosts = prosody.hosts;
-local floor = math.floor;
+local floor, is_bare = math.floor, address.is_bare;
 local read, kind_of, encryption, size_of, identifier =
 	classify.read, classify.kind, classify.encryption, classify.size, classify.identifier;
 
-local REFUSAL = "This message cannot be recorded now, so it was not delivered. Please try again later.";
+-- Why a message is refused: condition -> type and text.
+local REFUSALS = {
+	["resource-constraint"] =
+		{ "wait", "This message cannot be recorded now, so it was not delivered. Please try again later." },
+	["jid-malformed"] = { "modify", "An address of this message cannot be recorded, so it was not delivered." },
+};
 
 local recorder = {};
 local recorder_mt = { __index = recorder };
@@ -36,9 +42,17 @@ local function path_of(origin)
 	return kind == "c2s" and origin.send and "c2s" or "local";
 end
 
+-- Returns who made a message, as `classify.read` asks: "client", "elsewhere" or nil.
+local function source_of(origin)
+	if not origin then return nil; end
+	local kind = origin.type;
+	if kind == "c2s" then return "client"; end
+	return (kind == "s2sin" or kind == "s2sout" or kind == "component" and origin.stream) and "elsewhere" or nil;
+end
+
 -- Returns what a message's elements say, and its kind, or nil for what gives no record.
 function recorder:examine(origin, stanza)
-	local facts = read(stanza, origin and origin.type == "c2s");
+	local facts = read(stanza, source_of(origin));
 	return facts, kind_of(facts, stanza, self.extra);
 end
 
@@ -48,9 +62,10 @@ function recorder:skip()
 end
 
 -- Answers a message that cannot be recorded, and stops its delivery. An error is only dropped.
-local function refuse(origin, stanza)
+local function refuse(origin, stanza, condition)
 	if stanza.attr.type ~= "error" then
-		local reply = st.error_reply(stanza, "wait", "resource-constraint", REFUSAL);
+		local refusal = REFUSALS[condition];
+		local reply = st.error_reply(stanza, refusal[1], condition, refusal[2]);
 		if origin and origin.send then
 			origin.send(reply);
 		elseif hosts[jid_host(reply.attr.to or "")] then
@@ -65,15 +80,18 @@ function recorder:gate(event)
 	if self.journal.healthy or not self.closed then return; end
 	local _, kind = self:examine(event.origin, event.stanza);
 	if kind then
-		return refuse(event.origin, event.stanza);
+		return refuse(event.origin, event.stanza, "resource-constraint");
 	end
 end
 
 -- Writes one record; "" stands for what is absent, `oid` and `sid` may be nil. It takes many parameters
 -- because a table for each message costs more, in the collector, than all the rest. Returns the record's
--- number or nil, and whether the message has to be refused.
+-- number or nil, and the condition with which the message has to be refused, if it has to.
 function recorder:record(stanza, facts, kind, path, from, to, room, occupants, oid, sid)
 	local journal, counters = self.journal, self.counters;
+	if not (is_bare(from) and (to == "" or is_bare(to)) and (room == "" or is_bare(room))) then
+		return nil, "jid-malformed"; -- nobody has such an address, and the archive knows none
+	end
 	local now = floor(time_now() * 1000);
 	local seq, err = journal:next_seq();
 	if seq then
@@ -83,14 +101,13 @@ function recorder:record(stanza, facts, kind, path, from, to, room, occupants, o
 	if seq then
 		counters.records = counters.records + 1;
 		self.on_append();
-		return seq, false;
+		return seq;
 	elseif self.closed then
-		return nil, true;
+		return nil, "resource-constraint";
 	end
 	journal.missed = journal.missed + 1;
 	counters.missed = counters.missed + 1;
 	module:log("warn", "A message passed without a record: %s", err);
-	return nil, false;
 end
 
 -- Adds the stanza-id that an archive of this server gave a recorded message.

@@ -31,14 +31,14 @@ function rooms:begin(event)
 	self.speaking = event;
 end
 
--- Records what is said in a room. Returns whether it has to be refused.
+-- Records what is said in a room. Returns the condition with which it has to be refused, if it has to.
 function rooms:_speak(room, stanza, from, origin)
 	local recorder = self.recorder;
 	local facts, kind = recorder:examine(origin, stanza);
 	self.spoken, self.seq = stanza, nil;
 	if not kind then
 		recorder:skip();
-		return false;
+		return;
 	end
 	local refused;
 	self.seq, refused = recorder:record(stanza, facts, kind, path_of(origin), from, "", room.jid,
@@ -47,8 +47,9 @@ function rooms:_speak(room, stanza, from, origin)
 end
 
 function rooms:groupchat(event)
-	if self:_speak(event.room, event.stanza, jid_bare(event.from), event.origin) then
-		return recorders.refuse(event.origin, event.stanza);
+	local refused = self:_speak(event.room, event.stanza, jid_bare(event.from), event.origin);
+	if refused then
+		return recorders.refuse(event.origin, event.stanza, refused);
 	end
 end
 
@@ -82,7 +83,7 @@ function rooms:private_message(event)
 	if refused then
 		local answerable = st.clone(stanza);
 		answerable.attr.from = real_address(room, stanza.attr.from);
-		recorders.refuse(origin, answerable);
+		recorders.refuse(origin, answerable, refused);
 		return false;
 	end
 end

@@ -4,7 +4,9 @@
 
 local jid_bare = require "util.jid".bare;
 local jid_host = require "util.jid".host;
+local address = module:require "address";
 local classify = module:require "classify";
+local entered = module:require "entered";
 local recorders = module:require "recorder";
 
 local hosts = prosody.hosts;
@@ -61,61 +63,64 @@ local function from_local_room(stanza)
 	return session and session.modules.muc;
 end
 
--- Returns who sent a message: for a mediated invitation, who invites through the room.
-local function sender_of(stanza, facts)
-	local invite = facts.invite;
-	local bare = jid_bare(stanza.attr.from) or jid_host(stanza.attr.to);
-	if invite and invite.attr.xmlns == classify.MUC_USER then
-		return classify.inviter(invite) or bare;
+-- Whether a sender may be a room, which names who invites through it: not a device, nor a person here.
+local function may_be_room(path, from, bare)
+	local host = hosts[jid_host(bare)];
+	return path ~= "c2s" and from == bare and not (host and host.type == "local");
+end
+
+-- Returns who sent a message: for a mediated invitation, who invites through the room, unless another
+-- server says it of one of our people.
+local function sender_of(stanza, facts, path)
+	local invite, from = facts.invite, stanza.attr.from;
+	local bare = jid_bare(from) or jid_host(stanza.attr.to) or "";
+	if invite and invite.attr.xmlns == classify.MUC_USER and may_be_room(path, from, bare) then
+		local inviter = classify.inviter(invite);
+		if inviter and address.is_bare(inviter) and not (path == "s2s-in" and hosts[jid_host(inviter)]) then
+			return inviter;
+		end
 	end
 	return bare;
 end
 
 -- Returns kind, recipient and room of a message to or from a room that is not this server's own, else
 -- the kind and recipient as they are. What is said in a room always has the room, and nobody else.
-local function with_remote_room(kind, path, message_type, facts, from, to)
+local function with_remote_room(kind, path, origin, stanza, facts, from, to)
 	local inwards = path == "s2s-in" or path == "component";
-	if kind ~= "bounce" and kind ~= "invite" and message_type == "groupchat" then
+	if kind ~= "bounce" and kind ~= "invite" and stanza.attr.type == "groupchat" then
 		return kind, "", inwards and from or to;
-	elseif facts.muc_user and (kind == "chat" or kind == "normal") and (inwards or path == "s2s-out") then
-		return "muc-pm", to, inwards and from or to;
+	elseif facts.muc_user and (kind == "chat" or kind == "normal") then
+		if inwards and entered.holder_is_in(stanza, from) then return "muc-pm", to, from; end
+		if not inwards and entered.is_in(origin, to) then return "muc-pm", to, to; end
 	end
 	return kind, to, "";
 end
 
--- What a room on another server tells somebody who enters: what was said before, and that it has no
--- subject. Neither is a new message.
-local function is_greeting(stanza, facts, from)
-	local attr = stanza.attr;
-	if attr.type ~= "groupchat" then return false; end
-	local no_subject = facts.subject and not facts.body and #facts.subject == 0 and attr.from == from;
-	return facts.delay == from or no_subject;
-end
-
--- The envelope of a message by privilege (XEP-0356) goes to a host, which sends what is in it.
-local function is_envelope(stanza, facts)
-	local to = facts.privilege and stanza.attr.to;
-	return to and not to:find("@", 1, true);
+-- The envelope of a message by privilege (XEP-0356) goes from a component to a host of people, which
+-- sends what is in it.
+local function is_envelope(path, stanza, facts)
+	local host = facts.privilege and path == "component" and hosts[stanza.attr.to];
+	return host and host.type == "local";
 end
 
 function traffic:capture(event, path, from_room)
 	local origin, stanza, recorder = event.origin, event.stanza, self.recorder;
 	if event[SEQ] then return; end
 	local facts, kind = recorder:examine(origin, stanza);
-	if not kind or is_envelope(stanza, facts) or from_room and not (kind == "invite" and facts.muc_user) then
+	if not kind or is_envelope(path, stanza, facts) or from_room and not (kind == "invite" and facts.muc_user) then
 		return recorder:skip();
 	end
 	local attr = stanza.attr;
-	local from = sender_of(stanza, facts);
-	if path ~= "c2s" and is_greeting(stanza, facts, from) then
+	local from = sender_of(stanza, facts, path);
+	if (path == "s2s-in" or path == "component") and entered.is_replay(stanza, facts, from) then
 		return recorder:skip();
 	end
-	local to, room = attr.to and jid_bare(attr.to) or from;
-	kind, to, room = with_remote_room(kind, path, attr.type, facts, from, to);
+	local to, room = not attr.to and from or jid_bare(attr.to) or "/";
+	kind, to, room = with_remote_room(kind, path, origin, stanza, facts, from, to);
 	local oid = facts.oid or kind == "bounce" and attr.id or nil;
 	local seq, refused = recorder:record(stanza, facts, kind, path, from, to, room, "", oid,
 		event[SENDER_SID] or self.sender_ids[stanza]);
-	if refused then return recorders.refuse(origin, stanza); end
+	if refused then return recorders.refuse(origin, stanza, refused); end
 	event[SEQ] = seq;
 end
 
@@ -139,6 +144,9 @@ function traffic:watch(api)
 	end
 	hook_each(api, SENDING, -0.5, self, "learn_sender_id");
 	hook_each(api, { "route/remote" }, 0.05, self, "route");
+	for _, event in ipairs { "pre-presence/full", "pre-presence/bare" } do
+		api:hook(event, entered.learn, -10); -- behind whoever refuses it
+	end
 end
 
 -- Captures what arrives at a host; in rooms, the library `rooms` does it.

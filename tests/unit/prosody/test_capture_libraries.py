@@ -109,6 +109,44 @@ def test_numbers_beyond_the_reserved_ones_wait_for_the_disk(tmp_path: Path) -> N
     assert lua(tmp_path, script).split() == [f"{n}-{n}accepted" for n in range(1, 11)]
 
 
+@pytest.mark.parametrize("control", ["\\t", "\\n", "\\r", "\\000", "\\027", "\\127"])
+def test_no_field_ends_itself_or_its_line(tmp_path: Path, control: str) -> None:
+    """Whichever field it is in; the spool goes on without the record."""
+    script = f"""
+    local journal = open()
+    for field = 1, 12 do
+        local fields = {{}}
+        for i = 1, 12 do fields[i] = i == field and "x{control}y" or "x" end
+        assert(journal:append(journal:next_seq(), "r\\t1\\t" .. table.concat(fields, "\\t")) == nil)
+    end
+    assert(append(journal) == 1)
+    journal:amend(1, "x{control}2\\tforged")
+    settle(journal)
+    print(entries(journal), journal.healthy)
+    """
+    assert lua(tmp_path, script).split() == ["1-1accepted", "true"]
+    spool = b"".join(file.read_bytes() for file in (tmp_path / "spool").iterdir())
+    assert b"\na\t" not in spool
+
+
+def test_a_lost_record_is_a_hole_after_every_start(tmp_path: Path) -> None:
+    script = """
+    local journal = open()
+    for _ = 1, 3 do append(journal) end
+    settle(journal)
+    assert(journal:lose(2) and journal:lose(3))
+    print(entries(journal))
+    print(entries(open()))
+    local file = assert(io.open(arg[2] .. "/lost", "w"))
+    file:write("torn")
+    file:close()
+    print(entries(open()))
+    """
+    holes = "1-1accepted 2-2lost 3-3lost"
+    whole = "1-1accepted 2-2accepted 3-3accepted"
+    assert lua(tmp_path, script).splitlines() == [holes, holes, whole]
+
+
 @settings(max_examples=15, deadline=None)
 @given(texts=st.lists(st.text(min_size=1, max_size=80), min_size=20, max_size=20))
 def test_a_strange_identifier_is_a_digest(
