@@ -77,9 +77,11 @@ def commit() -> str | None:
     """Return the commit that is checked out, None if files differ from it or there is none."""
     git = ("git", "-C", str(Path(__file__).parent))
     try:
-        if subprocess.check_output([*git, "status", "--porcelain", "-uno"], text=True).strip():
-            return None
-        return subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip()
+        changed, head = (
+            subprocess.check_output([*git, *what], text=True, stderr=subprocess.DEVNULL).strip()
+            for what in (("status", "--porcelain", "-uno"), ("rev-parse", "HEAD"))
+        )
+        return None if changed else head
     except (OSError, subprocess.CalledProcessError):
         return None
 
