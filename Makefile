@@ -20,7 +20,7 @@ N ?= 20
 help:
 	@echo "make demo        start a whole administration on this machine (Ctrl-C stops it)"
 	@echo "make test        run every test"
-	@echo "make lint        check style and types of Python and Lua"
+	@echo "make lint        check the style of Python and Lua"
 	@echo "make bench       measure: throughput, search, encryption (10 minutes at most)"
 	@echo "make bench-full  the large sizes"
 	@echo "make chaos N=20  kill everything, N times"

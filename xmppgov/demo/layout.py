@@ -107,7 +107,8 @@ def require_free(ports: Ports) -> None:
         if listening(port):
             raise ConfigurationError(
                 texts(
-                    "Port {port} ({use}) is taken; stop what listens there or choose --base-port.",
+                    "Port {port} ({use}) is taken; stop what listens there or choose another "
+                    "--base-port (PORT= of make).",
                     port=port,
                     use=use,
                 )
@@ -121,7 +122,10 @@ def _lock(state: Path) -> TextIO:
     except BlockingIOError as error:
         lock.close()
         raise ConfigurationError(
-            texts("Another demo runs on {state}; choose another --state.", state=state)
+            texts(
+                "Another demo runs on {state}; choose another --state (STATE= of make).",
+                state=state,
+            )
         ) from error
     return lock
 
