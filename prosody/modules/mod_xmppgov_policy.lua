@@ -12,6 +12,7 @@ local organisation = module:require "xmppgov_organisation";
 local language = module:require "xmppgov_language";
 local content = module:require "xmppgov_policy_content";
 local sentences = module:require "xmppgov_policy_sentences";
+local is_transfer = module:require "xmppgov_policy_transfers";
 
 local plaintext_domains = module:get_option_set("xmppgov_policy_plaintext_domains", {});
 local notice_senders = module:get_option_set("xmppgov_policy_notice_senders", {});
@@ -220,6 +221,22 @@ local function strip_request(event)
 		if child.name == "status" or child.name == "nick" then return nil; end
 		return content.cleaners.wordless(child);
 	end);
+end
+
+-- Not every library reads policy-violation in the answer to an IQ.
+local function check_transfer(event)
+	local origin, stanza = event.origin, event.stanza;
+	if not is_transfer(stanza) or may_be_clear(stanza) then return; end
+	refused();
+	if origin.send then
+		origin.send(language.error_reply(origin, stanza, "cancel", "not-acceptable", sentences.transfer));
+	end
+	return true;
+end
+
+for _, kind in ipairs { "bare", "full" } do
+	module:hook("pre-iq/" .. kind, check_transfer, 300);
+	module:hook("iq/" .. kind, check_transfer, 300);
 end
 
 for _, kind in ipairs { "bare", "full", "host" } do

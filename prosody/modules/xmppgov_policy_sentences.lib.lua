@@ -27,6 +27,10 @@ return {
 		fr = "Non envoyé : il y a une espace dans le domaine de cette adresse. Corrigez-la, puis renvoyez.";
 		en = "Not sent: the domain of this address has a blank in it. Correct it, then send again.";
 	};
+	transfer = {
+		fr = "Refusé : ce transfert passerait en clair. Envoyez le fichier dans une conversation chiffrée (le trombone).";
+		en = "Refused: this transfer would go in clear. Send the file in an encrypted chat (the paper clip).";
+	};
 	private_message = {
 		fr = "Non envoyé : pas de message privé dans un salon. Écrivez à la personne, à son adresse.";
 		en = "Not sent: no private messages in a room. Write to the person's own address.";
