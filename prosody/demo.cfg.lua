@@ -6,7 +6,7 @@
 -- tests add: storage drivers to compare with, a second server's names).
 
 local state, domain = ENV_XMPPGOV_STATE, ENV_XMPPGOV_DOMAIN
-local wanted = ENV_XMPPGOV_MODULES or "capture policy keys rooms contacts"
+local wanted = ENV_XMPPGOV_MODULES or "capture policy keys rooms contacts uploads"
 
 local function ours(names)
 	local enabled = {}
@@ -124,7 +124,7 @@ Component(rooms) "muc"
 Component("upload." .. domain) "http_file_share"
 	-- The web client and the files share one address: whoever asks 127.0.0.1 asks this host.
 	http_host = domain
-	modules_enabled = ours("capture")
+	modules_enabled = ours("capture uploads")
 	http_file_share_size_limit = 16 * 1024 * 1024
 	http_file_share_expires_after = 30 * 24 * 3600
 

@@ -145,10 +145,10 @@ Component "rooms.gov.example" "muc"
 	muc_log_by_default = true
 	muc_log_expires_after = "6w" -- one week by default
 
--- Files (XEP-0363), encrypted by the apps before they are sent
+-- Files (XEP-0363), encrypted by the apps before they are sent; xmppgov_uploads takes their names away
 
 Component "upload.gov.example" "http_file_share"
-	modules_enabled = { "xmppgov_capture" }
+	modules_enabled = { "xmppgov_capture", "xmppgov_uploads" }
 	http_file_share_size_limit = 16 * 1024 * 1024
 	http_file_share_daily_quota = 256 * 1024 * 1024
 	http_file_share_expires_after = 30 * 24 * 3600
