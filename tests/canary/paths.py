@@ -9,7 +9,7 @@ from slixmpp.exceptions import IqError
 
 from tests.canary.canaries import Canaries
 from tests.messages import CIPHERTEXT, KEY_TRANSPORT
-from tests.omemo_nodes import request
+from tests.omemo_nodes import condition, request
 from tests.people import OmemoPerson
 from tests.rooms import Occupant
 from tests.streams import logged_in
@@ -89,6 +89,38 @@ async def to_services(person: OmemoPerson, annuaire: str, directory: str, canary
         await request(person.account, "set", broken, directory)
     except IqError:
         return
+
+
+async def of_files(person: OmemoPerson, upload: str, to: str, canary: Canaries) -> None:
+    """A slot for an upload, and files offered and sent by IQ (XEP-0363, 0047, 0095, 0234)."""
+    slot = (
+        f"<request xmlns='urn:xmpp:http:upload:0' filename='{canary('uploaded file name')}.pdf' "
+        f"size='10' content-type='{canary('media type')}/x' note='{canary('note to a file')}'/>"
+    )
+    await request(person.account, "get", slot, upload)
+    ibb, si = "http://jabber.org/protocol/ibb", "http://jabber.org/protocol/si"
+    files = "urn:xmpp:jingle:apps:file-transfer:5"
+    for child in (
+        f"<open xmlns='{ibb}' block-size='4096' sid='{canary('in-band session')}'/>",
+        f"<data xmlns='{ibb}' seq='0' sid='x'>{canary('in-band bytes')}</data>",
+        f"<si xmlns='{si}' id='a' profile='{si}/profile/file-transfer'><file "
+        f"xmlns='{si}/profile/file-transfer' name='{canary('offered file name')}' size='1'/></si>",
+        "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='s'><content "
+        f"creator='initiator' name='c'><description xmlns='{files}'><file>"
+        f"<name>{canary('jingle file name')}</name></file></description></content></jingle>",
+    ):
+        try:
+            await request(person.account, "set", child, to)
+        except IqError as error:
+            assert condition(error) == "not-acceptable"  # noqa: PT017 (which refusal it is)
+        else:
+            raise AssertionError(f"it went through: {child}")
+
+
+def presences(person: OmemoPerson, to: str, canary: Canaries) -> None:
+    """Statuses, which clients show and the server hands on."""
+    for target, place in (("", "presence status"), (f" to='{to}'", "directed presence status")):
+        person.account.send_raw(f"<presence{target}><status>{canary(place)}</status></presence>")
 
 
 async def settled(person: OmemoPerson) -> None:

@@ -53,6 +53,10 @@ async def _send_everything(running: World, canary: Canaries) -> None:
         paths.one_to_one(alice, bob.jid, canary)
         paths.one_to_one(alice, services["annuaire"], canary)
         paths.one_to_one(alice, services["directory"], canary)
+        await paths.of_files(
+            alice, f"upload.{running.server.domain}", bob.account.boundjid.full, canary
+        )
+        paths.presences(alice, bob.jid, canary)
         await paths.in_a_room(room, canary)
         await paths.to_services(alice, services["annuaire"], services["directory"], canary)
         await alice.send(bob.jid, text := canary("encrypted body"))
