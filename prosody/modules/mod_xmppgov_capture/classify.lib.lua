@@ -29,6 +29,7 @@ local OPTIONAL = {
 };
 
 local ENCRYPTIONS = {
+	[OMEMO.." encrypted"] = "omemo:siacs"; -- among its elements are lists of devices, too
 	["urn:xmpp:omemo:2 encrypted"] = "omemo:2";
 	["urn:xmpp:openpgp:0 openpgp"] = "openpgp:0";
 	["jabber:x:encrypted x"] = "x:encrypted";
@@ -67,8 +68,7 @@ local function wrapped(element)
 	local tags = element.tags;
 	for i = 1, #tags do
 		local child = tags[i];
-		local xmlns = child.attr.xmlns or "";
-		local found = xmlns == OMEMO and "omemo:siacs" or ENCRYPTIONS[xmlns.." "..child.name] or wrapped(child);
+		local found = ENCRYPTIONS[(child.attr.xmlns or "").." "..child.name] or wrapped(child);
 		if found then return found; end
 	end
 end
@@ -117,8 +117,9 @@ local function read_child(facts, child, source, stanza)
 	elseif xmlns == "urn:xmpp:jingle-message:0" or xmlns == "urn:xmpp:jingle-message:1" then
 		facts.call, facts.message = true, true;
 	elseif xmlns == PUBSUB_EVENT or xmlns == "urn:xmpp:mam:2" then
-		facts.enc = facts.enc or wrapped(child);
-		if is_machinery(xmlns, source, stanza) then facts.machinery = true; else facts.message = true; end
+		local hidden = wrapped(child);
+		facts.enc = facts.enc or hidden;
+		if hidden or not is_machinery(xmlns, source, stanza) then facts.message = true; else facts.machinery = true; end
 	elseif xmlns == PRIVILEGE and source ~= "client" then
 		facts.privilege, facts.message = true, true;
 	elseif xmlns == "urn:xmpp:delay" then

@@ -10,9 +10,10 @@ local MOST_ROOMS = 200; -- of one session; a room beyond them replays into recor
 local MOST_REPLAYED = 250; -- messages at one entering; what comes beyond them is recorded
 local ROOMS = "xmppgov_capture_rooms"; -- a session's: bare address -> how many messages it may still replay
 
-local function is_person(address)
+-- Whether an address is of a person here or of a room here, which need no remembering.
+local function is_ours(address)
 	local host = hosts[jid_host(address) or ""];
-	return host and host.type == "local";
+	return host and (host.type == "local" or host.modules.muc);
 end
 
 local function remember(session, room)
@@ -36,7 +37,7 @@ end
 local function learn(event)
 	local session, stanza = event.origin, event.stanza;
 	local room = jid_bare(stanza.attr.to);
-	if not session or session.type ~= "c2s" or not room or is_person(room) then return; end
+	if not session or session.type ~= "c2s" or not room or is_ours(room) then return; end
 	if stanza.attr.type == "unavailable" then
 		forget(session, room);
 	elseif not stanza.attr.type and stanza:get_child("x", MUC) then

@@ -1,0 +1,226 @@
+"""Nobody avoids a record or writes somebody else into one; capture alone, without the policy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.conftest import require_program
+from tests.federation import OTHER_DOMAIN, federated
+from tests.integration.archive_sink import Sink
+from tests.integration.capture_world import OPEN_ROOMS, World, world
+from tests.messages import CIPHERTEXT, LEGACY, Mailbox, refusal, text
+from tests.omemo_nodes import request
+from tests.streams import component_section, connected, logged_in
+from xmppgov.demo.prosody import Prosody
+from xmppgov.xmpp.component import Component
+
+ALICE, BOB, EVE = "alice@gov.localhost", "bob@gov.localhost", f"eve@{OTHER_DOMAIN}"
+CAROL = "carol@gov.localhost"
+SERVICE = f"directory.{OTHER_DOMAIN}"  # elsewhere, and it says what it likes
+ROOM = f"salon@{SERVICE}"
+MUC_USER = "http://jabber.org/protocol/muc#user"
+EMPTY = f'<x xmlns="{MUC_USER}"/>'
+DELAY = '<delay xmlns="urn:xmpp:delay" from="{}" stamp="2020-01-01T00:00:00Z"/>'
+END = '<body>end</body><origin-id xmlns="urn:xmpp:sid:0" id="end"/>'
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+Servers = tuple[Prosody, Prosody]
+
+
+@pytest.fixture(scope="module")
+def servers(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Servers]:
+    require_program(request.config, "prosody")
+    accounts = (ALICE, BOB, EVE, "marker@gov.localhost")
+    folder = tmp_path_factory.mktemp("forgery")
+    with federated(folder, "capture", accounts, "", OPEN_ROOMS) as both:
+        yield both
+
+
+class Ground:
+    """The archive's view, and everybody who speaks: Alice and Bob here, Eve and a service there."""
+
+    def __init__(self, here: World, *boxes: Mailbox) -> None:
+        self.here = here
+        self.alice, self.bob, self.eve, self.service = boxes
+
+    async def said(self, by: Mailbox, to: Mailbox, inside: str, kind: str = "chat") -> None:
+        """Send one message to a device, and one more behind it; wait until that has arrived."""
+        device = str(to.stream.boundjid)
+        raw(by, device, inside, kind)
+        await to.get(by.send(device, END))
+
+    async def one(self, **expected: str | None) -> None:
+        """Assert that what was said gave one record, besides the one for the end."""
+        await self.here.check(expected, {"oid": "end"})
+
+    async def none(self) -> None:
+        await self.here.check({"oid": "end"})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(servers: Servers) -> AsyncIterator[Ground]:
+    ours, other = servers
+    section = component_section(other, "directory", "directory")
+    service = Component(section, name="anything", identity=("component", "generic"))
+    async with (
+        world(ours, Sink(), "up") as here,
+        logged_in(ours, ALICE) as alice,
+        logged_in(ours, BOB) as bob,
+        logged_in(other, EVE) as eve,
+        connected(service),
+    ):
+        for account in (alice, bob, eve):
+            await request(account, "get", '<ping xmlns="urn:xmpp:ping"/>')
+        yield Ground(here, *(Mailbox(stream) for stream in (alice, bob, eve, service)))
+
+
+def raw(by: Mailbox, to: str, inside: str, kind: str = "chat") -> None:
+    """Send a message as it is written, with the id `raw`."""
+    sender = f'from="{SERVICE}"' if isinstance(by.stream, Component) else ""
+    by.stream.send_raw(f'<message {sender} to="{to}" type="{kind}" id="raw">{inside}</message>')
+
+
+def invitation(name: str, who: str) -> str:
+    return f'<x xmlns="{MUC_USER}"><{name} from="{who}"/></x>'
+
+
+FORGED = "x&#10;r&#9;1&#9;id&#9;1&#9;chat&#9;c2s&#9;carol&#9;bob&#10;"
+
+
+@pytest.mark.parametrize("who", [CAROL, FORGED, f"a{FORGED}@b", "blank in@a b"])
+@pytest.mark.parametrize("name", ["invite", "decline"])
+async def test_an_invitation_is_its_senders(ground: Ground, name: str, who: str) -> None:
+    await ground.said(ground.alice, ground.bob, invitation(name, who))
+    await ground.one(kind="invite", **{"from": ALICE, "to": BOB})
+    await ground.said(ground.eve, ground.bob, invitation(name, who))
+    await ground.one(kind="invite", **{"from": EVE, "to": BOB})
+    await ground.said(ground.alice, ground.eve, invitation(name, who))
+    await ground.one(kind="invite", **{"from": ALICE, "to": EVE})
+    await ground.said(ground.service, ground.bob, invitation(name, who))
+    await ground.one(kind="invite", **{"from": SERVICE, "to": BOB})
+
+
+async def test_a_room_elsewhere_names_its_own_people(ground: Ground) -> None:
+    await ground.said(ground.service, ground.bob, invitation("invite", f"Zoe@{OTHER_DOMAIN}/x"))
+    await ground.one(kind="invite", **{"from": f"zoe@{OTHER_DOMAIN}", "to": BOB})
+
+
+@pytest.mark.parametrize(
+    "to", ["bob@gov .localhost", "gov localhost", "bob@gov\u00a0localhost", "bob@gov&#10;localhost"]
+)
+async def test_an_address_that_nobody_has_is_refused(ground: Ground, to: str) -> None:
+    alice = ground.alice
+    alice.all.clear()
+    raw(alice, to, CIPHERTEXT)
+    answer = await alice.get("raw")
+    assert refusal(answer) == ("modify", "jid-malformed")
+    await ground.said(alice, ground.bob, CIPHERTEXT)
+    await ground.one(enc="omemo:siacs")
+
+
+@pytest.mark.parametrize("outwards", [False, True])
+async def test_an_alleged_replay_is_recorded(ground: Ground, outwards: bool) -> None:
+    by, to = (ground.alice, ground.eve) if outwards else (ground.eve, ground.alice)
+    bare = str(by.stream.boundjid.bare)
+    await ground.said(by, to, CIPHERTEXT + DELAY.format(bare), "groupchat")
+    await ground.one(kind="groupchat", room=EVE, enc="omemo:siacs")
+
+
+async def test_a_room_that_was_entered_replays_until_its_subject(ground: Ground) -> None:
+    alice, service = ground.alice, ground.service
+    said, as_room = CIPHERTEXT + DELAY.format(ROOM), {"sender": f"{ROOM}/Eve"}
+    device = str(alice.stream.boundjid)
+
+    async def room_says(inside: str) -> None:
+        await alice.get(service.send(device, inside, "groupchat", **as_room))
+
+    await room_says(said)
+    await ground.here.check({"kind": "groupchat", "from": ROOM, "room": ROOM})
+    muc = '<x xmlns="http://jabber.org/protocol/muc"/>'
+    alice.stream.send_raw(f'<presence to="{ROOM}/Alice">{muc}</presence>')
+    await request(alice.stream, "get", '<ping xmlns="urn:xmpp:ping"/>')
+    await room_says(said)
+    await room_says("<subject/>")
+    await ground.here.check()
+    await room_says(said)
+    await ground.here.check({"kind": "groupchat", "from": ROOM, "room": ROOM})
+    await alice.get(service.send(device, f"<body>psst</body>{EMPTY}", **as_room))
+    await ground.here.check({"kind": "muc-pm", "to": ALICE, "room": ROOM})
+
+
+@pytest.mark.parametrize("outwards", [False, True])
+async def test_a_person_is_no_room(ground: Ground, outwards: bool) -> None:
+    by, to = (ground.alice, ground.eve) if outwards else (ground.eve, ground.alice)
+    await ground.said(by, to, CIPHERTEXT + EMPTY)
+    bare = str(to.stream.boundjid.bare)
+    await ground.one(kind="chat", to=bare, room=None)
+
+
+EVENT = '<event xmlns="http://jabber.org/protocol/pubsub#event"><items node="n">{}</items></event>'
+FORWARDED = '<forwarded xmlns="urn:xmpp:forward:0"><message xmlns="jabber:client">{}</message>'
+RESULT = f'<result xmlns="urn:xmpp:mam:2" id="1">{FORWARDED}</forwarded></result>'
+CARBON = f'<received xmlns="urn:xmpp:carbons:2">{FORWARDED}</forwarded></received>'
+HIDDEN = {
+    "beside an event": EVENT.format("") + CIPHERTEXT,
+    "in an event": EVENT.format(f"<item>{CIPHERTEXT}</item>"),
+    "in a result": RESULT.format(CIPHERTEXT),
+    "in a carbon": CARBON.format(CIPHERTEXT),
+    "in a forward": f"{FORWARDED.format(CIPHERTEXT)}</forwarded>",
+    "beside a result": RESULT.format("") + CIPHERTEXT,
+    "in an id": f'<origin-id xmlns="urn:xmpp:sid:0">{CIPHERTEXT}</origin-id>',
+}
+SPOKEN = {
+    "between": "words",
+    "thread": '<thread>two words</thread><active xmlns="http://jabber.org/protocol/chatstates"/>',
+    "error": "<error>words</error>",
+    "room": f'<x xmlns="{MUC_USER}"><item>words</item></x>',
+    "result": RESULT.format("<body>words</body>"),
+    "state": '<active xmlns="http://jabber.org/protocol/chatstates">words</active>',
+    "privilege": '<privilege xmlns="urn:xmpp:privilege:2">words</privilege>',
+}
+
+
+@pytest.mark.parametrize("case", [*HIDDEN, *SPOKEN])
+async def test_what_carries_something_has_a_record(ground: Ground, case: str) -> None:
+    inside = (HIDDEN | SPOKEN)[case]
+    for by, to in (
+        (ground.alice, ground.bob),
+        (ground.alice, ground.eve),
+        (ground.eve, ground.alice),
+        (ground.service, ground.alice),
+    ):
+        await ground.said(by, to, inside)
+        await ground.one(kind="chat", to=str(to.stream.boundjid.bare))
+
+
+async def test_an_event_elsewhere_is_an_accounts_and_not_a_devices(ground: Ground) -> None:
+    devices = f"<item><list xmlns='{LEGACY}'><device id='1'/></list></item>"
+    event = EVENT.format("<item><nick xmlns='urn:canari'>c</nick></item>")
+    for true in (event, EVENT.format(devices)):
+        await ground.said(ground.service, ground.alice, true, "headline")
+        await ground.none()
+    await ground.said(ground.eve, ground.alice, event, "headline")
+    await ground.one(kind="normal", **{"from": EVE})
+
+
+async def test_a_room_says_that_it_has_changed(ground: Ground) -> None:
+    status = f'<x xmlns="{MUC_USER}"><status code="104"/></x>'
+    await ground.said(ground.service, ground.alice, status, "groupchat")
+    await ground.none()
+
+
+async def test_ciphertext_that_is_published_has_a_record(servers: Servers, ground: Ground) -> None:
+    """The event goes to the publisher's own devices as to anybody else's."""
+    async with logged_in(servers[0], ALICE, "xep_0163") as alice:
+        alice.plugin["xep_0163"].add_interest("urn:canari")
+        alice.send_presence()
+        inbox = Mailbox(alice)
+        publish = f'<publish node="urn:canari"><item>{CIPHERTEXT}</item></publish>'
+        pubsub = f'<pubsub xmlns="http://jabber.org/protocol/pubsub">{publish}</pubsub>'
+        await request(alice, "set", pubsub)
+        await inbox.until(lambda message: "urn:canari" in text(message))
+    await ground.here.check({"from": ALICE, "to": ALICE, "path": "local", "enc": "omemo:siacs"})
