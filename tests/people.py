@@ -154,11 +154,13 @@ async def person(
     """Somebody who is online with published keys; the same `folder` is the same device."""
     database = await Database.open(folder / f"{jid}-{device}.sqlite", SCHEMA)
     someone = OmemoPerson(server, jid, database, device)
-    reading = asyncio.create_task(someone.listen())
     try:
         async with connected(someone.account):
-            await someone.omemo.ready()
-            yield someone
+            await someone.omemo.ready()  # nothing can be read before
+            reading = asyncio.create_task(someone.listen())
+            try:
+                yield someone
+            finally:
+                reading.cancel()
     finally:
-        reading.cancel()
         await database.close()

@@ -2,6 +2,7 @@
 
 After a login, what the server's archive got since the last processed message is read first, so that
 nothing is lost with a connection or a crash; then what came meanwhile, which may be the same again.
+Senders take turns, so that nobody's flood holds up the others; beyond `DEPTH` it is dropped.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from xmppgov.bot.archive import ArchiveGone, OwnArchive, beginning
 from xmppgov.bot.model import Incoming
 from xmppgov.bot.outbox import Outbox
 from xmppgov.bot.store import InboxStore
+from xmppgov.bot.turns import Progress, Turns
 from xmppgov.errors import StorageError
 from xmppgov.i18n import Text, Texts
 from xmppgov.omemo.errors import Disconnected, Undecryptable
@@ -39,11 +41,13 @@ returns is the answer; None leaves the message to the commands.
 """
 
 MEMORY = 45 * 24 * 3600.0  # seconds; longer than servers keep messages
+DEPTH = 100  # messages of one sender that wait to be read
+Mark = Callable[[], str | None]  # the archive's id up to which all is done, at a message's commit
 _DISK = (sqlite3.Error, StorageError, OSError)
 
 
 class Inbox:
-    """Reads messages one after the other."""
+    """Reads messages one after the other, each sender's in order."""
 
     def __init__(
         self,
@@ -66,13 +70,25 @@ class Inbox:
         self._domains = frozenset(domains)
         self._on_message = on_message
         self._on_question = on_question
-        self._live: asyncio.Queue[ET.Element] = asyncio.Queue()
+        self._live: Turns[ET.Element] = Turns(DEPTH)
+        self._progress = Progress()
+        self._failed: list[str] = []
         self._caught_up = asyncio.Event()
 
     def take(self, message: ET.Element) -> None:
         """Accept a message from the stream."""
-        if not self._archive.take(message):
-            self._live.put_nowait(message)
+        if self._archive.take(message):
+            return
+        sender = _sender(message)
+        if self._is_nobodys(message, sender):
+            return
+        if self._caught_up.is_set() and self._is_news(message, sender):
+            return
+        if not self._live.put(sender, message):
+            if self._live.dropped(sender) == 1:
+                log.warning("messages come faster than they are read; some are dropped", jid=sender)
+        elif given := stanza.stanza_id(message, self._account.bare):
+            self._progress.begin(given)
 
     def close(self) -> None:
         """Wait with new messages until `catch_up` has read the old ones."""
@@ -84,43 +100,66 @@ class Inbox:
         try:
             if mark is not None:
                 async for archived in self._archive.after(mark):
-                    await self._process(archived.message, archived.stanza_id)
                     mark = archived.stanza_id
+                    await self._process(archived.message, mark, _constant(mark))
         except ArchiveGone:
             log.warning("the archive cannot be asked; messages may have been missed")
         async with self._database.transaction() as tx:
             await self._store.set_cursor(tx, self._account.bare, mark or beginning(time.time()))
+        for failed in self._failed:
+            self._progress.end(failed)  # read by now, or lost to the archive
+        self._failed.clear()
         self._caught_up.set()
 
     async def run(self) -> None:
         """Process what comes, until cancelled."""
         while True:
-            message = await self._live.get()
+            await self._caught_up.wait()
+            sender, message = await self._live.get()
             await self._caught_up.wait()
             given = stanza.stanza_id(message, self._account.bare)
             try:
-                await self._process(message, given)
+                await self._process(message, given, self._mark_after(given))
             except Exception as error:
                 # Not processed, so nothing after it may be: the next login shows it again.
                 if not isinstance(error, Disconnected):
                     reference = secrets.token_hex(4)
                     log.error("a message was not processed", reference=reference, exc_info=error)
+                self._failed.append(given or "")
                 self.close()
                 self._account.abort()
+            else:
+                self._progress.end(given or "")
+            if dropped := self._live.settled(sender):
+                log.warning("messages were dropped", jid=sender, count=dropped)
 
-    async def _process(self, message: ET.Element, given: str | None) -> None:
-        sender = (message.get("from") or "").partition("/")[0].lower()
+    def _mark_after(self, given: str | None) -> Mark:
+        return lambda: None if given is None else self._progress.reached(given)
+
+    def _is_nobodys(self, message: ET.Element, sender: str) -> bool:
+        """Whether a message is our own, a room's, or a question from where none is answered."""
         if sender == self._account.bare or message.get("type") == "groupchat":
-            return
+            return True
+        is_news = message.get("type") == "error" or stanza.received_id(message)
+        return not is_news and sender.partition("@")[2] not in self._domains
+
+    def _is_news(self, message: ET.Element, sender: str) -> bool:
+        """Pass on what is said of our own messages; whether it was that."""
         if message.get("type") == "error":
             condition = stanza.error_condition(message)
             self._outbox.returned(message.get("id") or "", sender, condition)
         elif received := stanza.received_id(message):
             self._outbox.delivered(received, sender)
-        elif sender.partition("@")[2] in self._domains:
-            await self._read(message, sender, given)
+        else:
+            return False
+        return True
 
-    async def _read(self, message: ET.Element, sender: str, given: str | None) -> None:
+    async def _process(self, message: ET.Element, given: str | None, mark: Mark) -> None:
+        sender = _sender(message)
+        if not self._is_nobodys(message, sender) and not self._is_news(message, sender):
+            await self._read(message, sender, given, mark)
+
+    async def _read(self, message: ET.Element, sender: str, given: str | None, mark: Mark) -> None:
         encrypted = stanza.encrypted_part(message)
         if encrypted is None:
             return
@@ -128,7 +167,7 @@ class Inbox:
         if await self._store.was_seen(key):
             return
         await self._omemo.prepare_reading(sender, encrypted)
-        question, answer = await self._decrypt(message, encrypted, sender, key, given)
+        question, answer = await self._decrypt(message, encrypted, sender, key, mark)
         self._outbox.send_now(answer)
         if question is not None:
             self._acknowledge(message)
@@ -141,7 +180,7 @@ class Inbox:
         encrypted: ET.Element,
         sender: str,
         key: str,
-        given: str | None,
+        mark: Mark,
         *,
         quietly: bool = False,
     ) -> tuple[Incoming | None, dict[str, str]]:
@@ -159,8 +198,8 @@ class Inbox:
                     now = time.time()
                     await self._store.see(tx, key, now)
                     await self._store.forget(tx, now - MEMORY)
-                    if given is not None:
-                        await self._store.set_cursor(tx, self._account.bare, given)
+                    if (reached := mark()) is not None:
+                        await self._store.set_cursor(tx, self._account.bare, reached)
                     if text is not None:
                         incoming = Incoming(sender, text, message.get(stanza.LANG), key)
                     if incoming is not None and self._on_message is not None and not quietly:
@@ -170,7 +209,7 @@ class Inbox:
             return incoming, answer
         except _EffectFailed:
             # The owner's fault must not keep the ratchet from going on: once more, without it.
-            return await self._decrypt(message, encrypted, sender, key, given, quietly=True)
+            return await self._decrypt(message, encrypted, sender, key, mark, quietly=True)
 
     async def _effect(self, tx: Database, incoming: Incoming) -> str | None:
         assert self._on_message is not None
@@ -188,6 +227,14 @@ class Inbox:
         if stanza.wants_receipt(message) and self._account.online.is_set():
             to, message_id = message.get("from") or "", message.get("id") or ""
             self._account.deliver(stanza.receipt(to, message_id))
+
+
+def _sender(message: ET.Element) -> str:
+    return (message.get("from") or "").partition("/")[0].lower()
+
+
+def _constant(mark: str) -> Mark:
+    return lambda: mark
 
 
 def _without_stanza_id(sender: str, message: ET.Element) -> str:

@@ -52,6 +52,7 @@ from xmppgov.storage.database import Database
 log = structlog.get_logger()
 
 FRESH = 600.0  # seconds for which a fetched device list is taken as it is
+PAUSE = 60.0  # seconds between two looks for a device that a sender does not list
 ROTATION = 7 * 24 * 3600  # seconds between signed prekeys
 LONGEST_ID = 10  # digits of a device's number
 AT_ONCE = 16  # requests for keys that wait for an answer
@@ -78,6 +79,7 @@ class Omemo(XEP_0384):
         self._backend = Oldmemo(self.store)
         self._lock = asyncio.Lock()
         self._fresh: dict[str, float] = {}
+        self._looked: dict[str, float] = {}  # when a list was fetched for an unknown device's sake
         self._lost = asyncio.Event()
         self._losses = 0
         self._background: set[asyncio.Task[None]] = set()
@@ -95,6 +97,7 @@ class Omemo(XEP_0384):
     def session_bind(self, jid: JID) -> None:
         """Note the new connection; who uses the plugin awaits `ready`."""
         self._lost.clear()
+        self._looked.clear()
 
     @property
     def storage(self) -> Storage:
@@ -130,6 +133,7 @@ class Omemo(XEP_0384):
 
     def _forget_freshness(self, _event: object) -> None:
         self._fresh.clear()
+        self._looked.clear()
         self._lost.set()
         self._losses += 1
 
@@ -209,6 +213,8 @@ class Omemo(XEP_0384):
     async def prepare_reading(self, jid: str, encrypted: ET.Element) -> None:
         """Fetch what decryption of `<encrypted/>` from `jid` needs, as far as it is not here.
 
+        For devices that are not listed, a list is fetched once a minute, or when it changed.
+
         Raises:
             Disconnected: the connection was lost; the message can be read after the next login.
         """
@@ -216,13 +222,24 @@ class Omemo(XEP_0384):
         device = "" if header is None else header.get("sid", "")
         if len(device) > LONGEST_ID or not device.isdecimal():
             return  # no device has such a number: decryption says so
-        if not self.store.knows(jid, int(device)):
+        if not self.store.knows(jid, int(device)) and self._may_look(jid):
             self.forget(jid)
             losses = self._losses
             await self.prepare([jid])
             lost = self._lost.is_set() or self._losses != losses
             if lost and not self.store.knows(jid, int(device)):
                 raise Disconnected
+
+    def _may_look(self, jid: str) -> bool:
+        """Whether the list of `jid` was not fetched just now, and note that it is.
+
+        Who makes up devices would otherwise have a bot ask the server for each message.
+        """
+        now = time.monotonic()
+        if now - self._looked.get(jid, -math.inf) < PAUSE:
+            return False
+        self._looked[jid] = now
+        return True
 
     def _is_fresh(self, jid: str) -> bool:
         age = time.monotonic() - self._fresh.get(jid, -math.inf)
@@ -296,6 +313,7 @@ class Omemo(XEP_0384):
         except ValueError:
             log.info("malformed device list", jid=jid)
             return
+        self._looked.pop(jid, None)
         await self._update_lists({jid: devices})
         if devices and self.on_keys:
             self.on_keys(jid)
