@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -106,3 +107,21 @@ async def test_an_archive_that_takes_nothing_costs_few_records(server: Prosody) 
     sink.poison = set()
     await drained(server, sink, oids[-1])
     assert [r["oid"] for r in sink.all()] == oids[MOST_LOST:]
+
+
+async def test_a_whole_line_that_is_no_record_is_a_hole(server: Prosody) -> None:
+    """Whoever wrote it knew the check value, which is no secret."""
+    await exchange(server, "o1", "forged", "o3")
+    server.kill()
+    (segment,) = (server.state / "spool").glob("*.spool")
+    lines = segment.read_text("utf-8").split("\n")
+    (n,) = (n for n, line in enumerate(lines) if "\tforged\t" in line)
+    line = lines[n].rsplit("\t", 1)[0].replace(f"\t{ALICE}", f"\t{ALICE}\t{ALICE}")
+    lines[n] = f"{line}\t{hashlib.md5(line.encode(), usedforsecurity=False).hexdigest()[:8]}"
+    segment.write_text("\n".join(lines), "utf-8")
+    server.start()
+    sink = Strict()
+    await drained(server, sink, "o3")
+    assert [r["oid"] for r in sink.all()] == ["o1", "o3"]
+    assert sink.holes == [{"first": "2", "last": "2", "reason": "lost"}]
+    assert not sink.refusals
