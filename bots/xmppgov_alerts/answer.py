@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from xmppgov.directory.folding import words
 
 SIGNS = frozenset("👍👌✅✔☑🆗🫡")
 WORDS = frozenset(
@@ -31,16 +32,9 @@ def acknowledges(text: str) -> bool:
     own = "\n".join(line for line in text.splitlines() if not line.startswith(">"))
     if len(own) > LONGEST or "?" in own:
         return False
-    signs, words = _signs(own), _words(own)
-    return bool((signs or WORDS & set(words)) and all(w in WORDS or w in POLITE for w in words))
+    said = words(own)
+    return bool((_signs(own) or WORDS & set(said)) and all(w in WORDS or w in POLITE for w in said))
 
 
 def _signs(text: str) -> bool:
     return any(character in SIGNS for character in text)
-
-
-def _words(text: str) -> list[str]:
-    """Fold case and accents; split at everything that is no letter or digit."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return re.findall(r"[^\W_]+", plain)

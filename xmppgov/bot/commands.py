@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
 
+from xmppgov.folding import plain
 from xmppgov.i18n import Text, Texts
 
 texts = Texts("xmppgov")
@@ -44,9 +44,7 @@ class Command:
 
 def fold(word: str) -> str:
     """Return a word without case, accents and what people put before commands."""
-    # Decomposed before as well: a superscript capital is no capital until it is decomposed.
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
-    return "".join(c for c in plain if not unicodedata.combining(c)).strip("/!:,.?;«» ")
+    return plain(word).strip("/!:,.?;«» ")
 
 
 class Commands:

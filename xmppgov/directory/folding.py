@@ -6,7 +6,8 @@ Done here rather than by the database, so that every engine and every index agre
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from xmppgov.folding import plain
 
 _LETTERS = str.maketrans(
     {"œ": "oe", "æ": "ae", "ß": "ss", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
@@ -23,9 +24,7 @@ def fold(text: str) -> str:
 
     Folding what is folded changes nothing.
     """
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    plain = "".join(c for c in decomposed.translate(_LETTERS) if not unicodedata.combining(c))
-    return _GAP.sub(" ", plain).strip()
+    return _GAP.sub(" ", plain(text).translate(_LETTERS)).strip()
 
 
 def words(text: str) -> list[str]:

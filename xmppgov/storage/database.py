@@ -93,14 +93,27 @@ class Database:
         Other writers wait. Do not nest.
         """
         async with self._writer:
-            await self._connection.execute("BEGIN IMMEDIATE")
             try:
+                await self._to_its_end("BEGIN IMMEDIATE")
                 yield self
-                await self._connection.execute("COMMIT")
+                await self._to_its_end("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
-                    await self._connection.execute("ROLLBACK")
+                    await self._to_its_end("ROLLBACK")
                 raise
+
+    async def _to_its_end(self, sql: str) -> None:
+        """Run a statement; whoever is cancelled meanwhile goes on only when it has ended.
+
+        The connection's thread runs it in any case, and a transaction must be known to be open or
+        closed before anything else.
+        """
+        running = asyncio.ensure_future(self._connection.execute(sql))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running})
+            raise
 
     async def execute(self, sql: str, params: Params = ()) -> int:
         """Run one statement; return the number of rows that it changed."""
