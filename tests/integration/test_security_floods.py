@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import pytest
 from slixmpp.xmlstream.stanzabase import StanzaBase
 
 from tests.bots import made_bot, running
@@ -15,6 +17,8 @@ from tests.people import OmemoPerson, person
 from xmppgov.bot.bot import Bot
 from xmppgov.bot.model import Incoming
 from xmppgov.demo.prosody import Prosody
+from xmppgov.omemo.errors import Disconnected
+from xmppgov.omemo.plugin import TRIES, Omemo
 from xmppgov.storage.database import Database
 
 BOT, ALICE, MALLORY = "bot@gov.localhost", "alice@gov.localhost", "mallory@gov.localhost"
@@ -98,3 +102,36 @@ async def test_made_up_devices_are_looked_for_once(prosody: Prosody, tmp_path: P
         await mallory.wait_for("dit un")
     assert asked.count(MALLORY) <= 2
     assert ALICE in asked
+
+
+async def test_a_look_that_the_connection_cut_short_is_made_again(
+    prosody: Prosody, tmp_path: Path
+) -> None:
+    async with (
+        person(prosody, ALICE, tmp_path) as alice,
+        person(prosody, MALLORY, tmp_path) as other,
+    ):
+        manager = await other.omemo.get_session_manager()
+        device = (await manager.get_own_device_information())[0].device_id
+        encrypted = ET.fromstring(CIPHERTEXT.replace('sid="1"', f'sid="{device}"'))
+        alice.omemo._lost.set()
+        for _ in range(2):
+            with pytest.raises(Disconnected):
+                await alice.omemo.prepare_reading(MALLORY, encrypted)
+        alice.omemo._lost.clear()
+        await alice.omemo.prepare_reading(MALLORY, encrypted)
+        assert device in alice.omemo.store.devices(MALLORY)
+
+
+def test_looks_that_fail_are_few() -> None:
+    looks = Omemo.__new__(Omemo)
+    looks._looked = {}
+    made = 0
+    while looks._may_look(MALLORY):
+        made += 1
+        looks._note_look(MALLORY, failed=True)
+    assert made == TRIES
+    looks._looked.clear()
+    looks._note_look(MALLORY, failed=True)
+    looks._note_look(MALLORY, failed=False)
+    assert not looks._may_look(MALLORY)

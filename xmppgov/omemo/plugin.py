@@ -53,6 +53,7 @@ log = structlog.get_logger()
 
 FRESH = 600.0  # seconds for which a fetched device list is taken as it is
 PAUSE = 60.0  # seconds between two looks for a device that a sender does not list
+TRIES = 5  # of a look that fails, in that time
 ROTATION = 7 * 24 * 3600  # seconds between signed prekeys
 LONGEST_ID = 10  # digits of a device's number
 AT_ONCE = 16  # requests for keys that wait for an answer
@@ -79,7 +80,7 @@ class Omemo(XEP_0384):
         self._backend = Oldmemo(self.store)
         self._lock = asyncio.Lock()
         self._fresh: dict[str, float] = {}
-        self._looked: dict[str, float] = {}  # when a list was fetched for an unknown device's sake
+        self._looked: dict[str, tuple[float, int]] = {}  # no look before then; failures till then
         self._lost = asyncio.Event()
         self._losses = 0
         self._background: set[asyncio.Task[None]] = set()
@@ -222,24 +223,27 @@ class Omemo(XEP_0384):
         device = "" if header is None else header.get("sid", "")
         if len(device) > LONGEST_ID or not device.isdecimal():
             return  # no device has such a number: decryption says so
-        if not self.store.knows(jid, int(device)) and self._may_look(jid):
-            self.forget(jid)
-            losses = self._losses
-            await self.prepare([jid])
-            lost = self._lost.is_set() or self._losses != losses
-            if lost and not self.store.knows(jid, int(device)):
-                raise Disconnected
+        if self.store.knows(jid, int(device)) or not self._may_look(jid):
+            return
+        self.forget(jid)
+        losses = self._losses
+        failed = await self.prepare([jid])
+        lost = self._lost.is_set() or self._losses != losses
+        if lost and not self.store.knows(jid, int(device)):
+            raise Disconnected
+        self._note_look(jid, jid in failed)
+
+    # Who makes up devices would otherwise have a bot ask the server for each message.
 
     def _may_look(self, jid: str) -> bool:
-        """Whether the list of `jid` was not fetched just now, and note that it is.
+        until, failures = self._looked.get(jid, (-math.inf, 0))
+        return time.monotonic() >= until or 0 < failures < TRIES
 
-        Who makes up devices would otherwise have a bot ask the server for each message.
-        """
-        now = time.monotonic()
-        if now - self._looked.get(jid, -math.inf) < PAUSE:
-            return False
-        self._looked[jid] = now
-        return True
+    def _note_look(self, jid: str, failed: bool) -> None:
+        (until, failures), now = self._looked.get(jid, (-math.inf, 0)), time.monotonic()
+        if now >= until:
+            until, failures = now + PAUSE, 0
+        self._looked[jid] = (until, failures + 1 if failed else 0)
 
     def _is_fresh(self, jid: str) -> bool:
         age = time.monotonic() - self._fresh.get(jid, -math.inf)
