@@ -192,10 +192,13 @@ def _expression(query: Iterable[Word], exact: bool = False) -> str:
 
 def _steps(query: Sequence[Word]) -> Iterator[str]:
     """Return the searches of which the first find better: exact, then family, then given name."""
+    alone = len(query) == 1 and query[0].field == "q"
     for exact in (True, False):
         every, any_ = _expression(query, exact), " OR ".join(_term(w, exact) for w in query)
-        yield f"{every} AND ({{family}} : ({any_}))"
-        yield f"{every} AND ({{given nick}} : ({any_}))"
+        for columns in ("family", "given nick"):
+            named = f"{{{columns}}} : ({any_})"
+            # Of one word in any column there is nothing more to ask.
+            yield named if alone else f"{every} AND ({named})"
         yield every
 
 
