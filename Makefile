@@ -15,6 +15,7 @@ APT_TEST := profanity tmux chromium lua-check libatomic1
 STATE ?= demo-state
 PORT ?= 17000
 N ?= 20
+SEED ?= 1
 
 .PHONY: help demo test lint bench bench-full chaos debian debian-test
 help:
@@ -46,7 +47,7 @@ bench-full: debian $(VENV)/.installed
 	$(PY) -m bench --full
 
 chaos: debian $(VENV)/.installed $(WEB)/node_modules/.installed
-	$(PY) -m tests.chaos --rounds $(N)
+	$(PY) -m tests.chaos --rounds $(N) --seed $(SEED)
 
 # $(call install,PACKAGES): the Debian packages that are missing, and nothing where none is.
 define install
