@@ -21,6 +21,7 @@ async def _round(running: World, chance: random.Random, told: Callable[[str], No
         await asyncio.sleep(chance.uniform(0, LONGEST_CALM))
         await running.kill(target)
         await alerting
+        await promises.the_room_is_open_to_strict_clients(running)
         told(target)
 
 
