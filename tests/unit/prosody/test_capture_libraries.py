@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.conftest import require_program
 
 MODULES = Path(__file__).parents[3] / "prosody" / "modules"
 PRELUDE = """
@@ -50,14 +51,17 @@ end
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _programs(request: pytest.FixtureRequest) -> None:
+    for name in ("lua5.4", "prosody"):
+        require_program(request.config, name)
+
+
 def lua(tmp_path: Path, script: str, *arguments: str) -> str:
     """Return what a script with the libraries at hand prints."""
-    program = shutil.which("lua5.4")
-    if program is None or not Path("/usr/lib/prosody/util/hashes.so").exists():
-        pytest.skip("needs lua5.4 and Prosody's libraries")
     file = tmp_path / "script.lua"
     file.write_text(PRELUDE + script, "utf-8")
-    command = [program, str(file), str(MODULES), str(tmp_path / "spool"), *arguments]
+    command = ["lua5.4", str(file), str(MODULES), str(tmp_path / "spool"), *arguments]
     done = subprocess.run(command, capture_output=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
