@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from tests.directory import (
     BODIES,
+    DAY,
     PEOPLE,
     POSTS,
     ask,
@@ -51,11 +53,11 @@ async def governance(prosody: Prosody) -> AsyncIterator[DirectoryClient]:
 @pytest.fixture
 async def client(prosody: Prosody, tmp_path: Path) -> AsyncIterator[DirectoryClient]:
     """The directory as the governance component asks it, with terms around today."""
-    yesterday, tomorrow = (date.today() + timedelta(days=n) for n in (-1, 1))
-    posts = (
-        POSTS.replace("2026-11-24", tomorrow.isoformat())
-        .replace("2026-11-22", yesterday.isoformat())
-        .replace("2026-11-23", date.today().isoformat())
+    around = {(DAY + timedelta(n)).isoformat(): n for n in (-1, 0, 1)}  # each replaced once
+    posts = re.sub(
+        "|".join(around),
+        lambda found: (date.today() + timedelta(around[found[0]])).isoformat(),
+        POSTS,
     )
     files = write_files(tmp_path / "files", posts=posts)
     async with running_directory(prosody, tmp_path, files=files), governance(prosody) as asking:
