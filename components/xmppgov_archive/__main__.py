@@ -17,14 +17,16 @@ from xmppgov.process import run
 from xmppgov.xmpp.component import Component
 from xmppgov_archive.component import ArchiveComponent, unit_from_directory
 from xmppgov_archive.config import ArchiveSection, Config
-from xmppgov_archive.folder import LogFolder
-from xmppgov_archive.integrator import Integrator
-from xmppgov_archive.keys import KeyRing, load_signing_key
-from xmppgov_archive.policy import Labels
-from xmppgov_archive.pseudonyms import Pseudonyms
-from xmppgov_archive.service import Archive
-from xmppgov_archive.store import LockStore, RecordStore
-from xmppgov_archive.units import Ask, Units
+from xmppgov_archive.log.folder import LogFolder
+from xmppgov_archive.log.integrator import Integrator
+from xmppgov_archive.log.keys import load_signing_key
+from xmppgov_archive.log.store import LockStore
+from xmppgov_archive.records.keys import KeyRing
+from xmppgov_archive.records.policy import Labels
+from xmppgov_archive.records.pseudonyms import Pseudonyms
+from xmppgov_archive.records.service import Archive
+from xmppgov_archive.records.store import RecordStore
+from xmppgov_archive.records.units import Ask, Units
 
 
 @asynccontextmanager

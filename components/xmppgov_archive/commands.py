@@ -21,7 +21,7 @@ from xmppgov.i18n import Texts
 from xmppgov_archive import tables
 from xmppgov_archive.config import Config
 from xmppgov_archive.inspection import Inspection, inspected
-from xmppgov_archive.store import Criteria
+from xmppgov_archive.records.store import Criteria
 
 texts = Texts("xmppgov_archive")
 ResultT = TypeVar("ResultT")

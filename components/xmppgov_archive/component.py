@@ -12,8 +12,8 @@ from xmppgov.errors import Conflict, NotAllowed, Unexpected
 from xmppgov.i18n import Texts
 from xmppgov.xmpp.component import Component
 from xmppgov.xmpp.handlers import Request, serve
-from xmppgov_archive.service import Archive, Contradicted, Expected
-from xmppgov_archive.units import Ask
+from xmppgov_archive.records.service import Archive, Contradicted, Expected
+from xmppgov_archive.records.units import Ask
 
 texts = Texts("xmppgov_archive")
 

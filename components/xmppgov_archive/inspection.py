@@ -21,10 +21,11 @@ from xmppgov.tlog.note import VerifierKey
 from xmppgov.tlog.proof import TlogProof
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_path
 from xmppgov_archive.config import ArchiveSection
-from xmppgov_archive.folder import LogFolder
-from xmppgov_archive.keys import load_key
-from xmppgov_archive.pseudonyms import keyed
-from xmppgov_archive.store import Alarm, Criteria, EpochState, LockStore, RecordStore
+from xmppgov_archive.log.folder import LogFolder
+from xmppgov_archive.log.store import LockStore
+from xmppgov_archive.records.keys import load_key
+from xmppgov_archive.records.pseudonyms import keyed
+from xmppgov_archive.records.store import Alarm, Criteria, EpochState, RecordStore
 
 texts = Texts("xmppgov_archive")
 PATIENCE, PAUSE = 20, 0.1  # times, seconds

@@ -11,7 +11,7 @@ from slixmpp.xmlstream.xmlstream import NotConnectedError
 from tests.chaos.world import World
 from tests.rooms import until
 from tests.strict import assert_strict
-from xmppgov_archive.pseudonyms import keyed
+from xmppgov_archive.records.pseudonyms import keyed
 
 FLOWING = 60.0  # seconds in which the spool empties
 

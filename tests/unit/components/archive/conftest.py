@@ -14,7 +14,7 @@ from xmppgov.archive.report import Report
 from xmppgov_archive.__main__ import opened
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection import Inspection, inspected
-from xmppgov_archive.service import Archive, Committed
+from xmppgov_archive.records.service import Archive, Committed
 
 EPOCH = 1_763_864_000
 SERVER = "gov.localhost"

@@ -22,11 +22,12 @@ from xmppgov.tlog.checkpoint import open_checkpoint
 from xmppgov.tlog.merkle import consistency_proof, verify_consistency
 from xmppgov.tlog.note import VerifierKey
 from xmppgov.tlog.tiles import TiledTree
-from xmppgov_archive.files import write_file
-from xmppgov_archive.folder import LogFolder
-from xmppgov_archive.integrator import HistoryBroken, Integrator
-from xmppgov_archive.keys import load_signing_key
-from xmppgov_archive.store import LockStore, RecordStore
+from xmppgov_archive.log.files import write_file
+from xmppgov_archive.log.folder import LogFolder
+from xmppgov_archive.log.integrator import HistoryBroken, Integrator
+from xmppgov_archive.log.keys import load_signing_key
+from xmppgov_archive.log.store import LockStore
+from xmppgov_archive.records.store import RecordStore
 
 Fault = Callable[[], None]
 
@@ -192,7 +193,7 @@ import asyncio, os, sys
 from pathlib import Path
 from tests.unit.components.archive.conftest import Place, SERVER, EPOCH
 from tests.unit.archive.batches import batch, record
-from xmppgov_archive import files
+from xmppgov_archive.log import files
 
 step, place = int(sys.argv[1]), Place(Path(sys.argv[2]))
 calls = 0

@@ -17,7 +17,7 @@ from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
 from xmppgov.archive.batch import Batch
 from xmppgov.errors import NotFound, StorageError, Unreachable
 from xmppgov.i18n import Text
-from xmppgov_archive.service import Committed, Contradicted, Expected
+from xmppgov_archive.records.service import Committed, Contradicted, Expected
 
 
 def bodies(place: Place) -> list[dict]:

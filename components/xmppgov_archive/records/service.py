@@ -27,11 +27,11 @@ from xmppgov.archive.model import (
 from xmppgov.archive.verify import seal
 from xmppgov.errors import LocalFault
 from xmppgov.i18n import Texts
-from xmppgov_archive.integrator import HistoryBroken, Integrator
-from xmppgov_archive.policy import Labels, contradiction, fresh, next_number, to_record
-from xmppgov_archive.pseudonyms import Pseudonyms
-from xmppgov_archive.store import Emitter, NewGap, NewRecord, RecordStore
-from xmppgov_archive.units import Units
+from xmppgov_archive.log.integrator import HistoryBroken, Integrator
+from xmppgov_archive.records.policy import Labels, contradiction, fresh, next_number, to_record
+from xmppgov_archive.records.pseudonyms import Pseudonyms
+from xmppgov_archive.records.store import Emitter, NewGap, NewRecord, RecordStore
+from xmppgov_archive.records.units import Units
 
 texts = Texts("xmppgov_archive")
 log = structlog.get_logger()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xmppgov.archive.batch import ENCRYPTIONS, KINDS, SCOPES, Batch, Hole, WireRecord
 from xmppgov.archive.jcs import Value
-from xmppgov_archive.pseudonyms import Pseudonyms
+from xmppgov_archive.records.pseudonyms import Pseudonyms
 
 UNKNOWN_UNIT = "unknown"
 

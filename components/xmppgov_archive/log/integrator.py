@@ -31,8 +31,9 @@ from xmppgov.tlog.errors import NoteInvalid
 from xmppgov.tlog.merkle import EMPTY_ROOT
 from xmppgov.tlog.note import SigningKey
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, Edge, split_bundle, tile_path
-from xmppgov_archive.folder import LogFolder
-from xmppgov_archive.store import LockStore, RecordStore
+from xmppgov_archive.log.folder import LogFolder
+from xmppgov_archive.log.store import LockStore
+from xmppgov_archive.records.store import RecordStore
 
 texts = Texts("xmppgov_archive")
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ import hmac
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from xmppgov_archive.keys import DAY, KeyRing
+from xmppgov_archive.records.keys import DAY, KeyRing
 
 LONGEST_MEMORY = 50_000  # pseudonyms kept in memory
 

@@ -1,0 +1,1 @@
+"""The public log: tiles, checkpoints, the lock that remembers what was signed."""
