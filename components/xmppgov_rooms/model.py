@@ -29,7 +29,15 @@ class Seat:
         return advance(self.stage, wish(self.listed, self.readiness.keys))
 
 
-def planned(id: str, name: str, seats: Iterable[tuple[Seat, Stage]]) -> Room:
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a room has of its body: its name and its kind (group, committee, …), or empty."""
+
+    name: str
+    kind: str = ""
+
+
+def planned(id: str, body: Body, seats: Iterable[tuple[Seat, Stage]]) -> Room:
     """Return the room as it is to be set, with its seats in the given stages.
 
     An address that sits in two seats (a person who came back with it) is named once.
@@ -37,7 +45,7 @@ def planned(id: str, name: str, seats: Iterable[tuple[Seat, Stage]]) -> Room:
     inside = {seat.jid: seat for seat, stage in seats if stage in IN_ROOM}
     names = nicknames([(jid, seat.name) for jid, seat in inside.items()])
     members = (Member(jid, names[jid], seat.role) for jid, seat in inside.items())
-    return Room(id, name, tuple(sorted(members, key=lambda m: m.jid)))
+    return Room(id, body.name, tuple(sorted(members, key=lambda m: m.jid)), body.kind)
 
 
 def wishes(seats: Sequence[Seat]) -> list[tuple[Seat, Stage]]:

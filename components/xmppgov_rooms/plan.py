@@ -23,12 +23,12 @@ class RoomPlan:
 async def plan_room(store: RoomsStore, room: str) -> RoomPlan:
     """Return what would be done for `room`; people who are on their way out are not in it."""
     moved = wishes(await store.seats(room))
-    name = await store.name(room)
+    body = await store.body(room)
     applied = await store.applied(room)
-    wanted = planned(room, name, moved)
+    wanted = planned(room, body, moved)
     people = tuple((seat, standing(stage)) for seat, stage in moved if seat.listed)
     return RoomPlan(
-        room, name, people, difference(applied.members if applied else (), wanted.members)
+        room, body.name, people, difference(applied.members if applied else (), wanted.members)
     )
 
 
@@ -43,5 +43,6 @@ async def state(store: RoomsStore) -> list[RoomPlan]:
     for id in await store.rooms():
         seats = await store.seats(id)
         people = tuple((seat, standing(seat.stage)) for seat in seats if seat.listed)
-        rooms.append(RoomPlan(id, await store.name(id), people, Difference((), (), ())))
+        body = await store.body(id)
+        rooms.append(RoomPlan(id, body.name, people, Difference((), (), ())))
     return rooms

@@ -32,7 +32,7 @@ from xmppgov.rooms.client import RoomsClient
 from xmppgov.rooms.model import Keys, Person, Readiness
 from xmppgov.rooms.policy import NEXT_STEP, Step, advance
 from xmppgov_rooms.errands import Errands
-from xmppgov_rooms.model import planned, wishes
+from xmppgov_rooms.model import Body, planned, wishes
 from xmppgov_rooms.readiness import KeyCheck
 from xmppgov_rooms.store import RoomsStore
 
@@ -171,7 +171,8 @@ class Governance:
         """Take over rooms and members; the version is read first, so nothing newer is missed."""
         async with self._reading:
             version = await self._directory.version()
-            rooms = {room.body: room.name for room in await self._directory.rooms()}
+            listed = await self._directory.rooms()
+            rooms = {room.body: Body(room.name, room.kind) for room in listed}
             people = await self._read_people(rooms)
             await self._store.replace_listing({r: rooms[r] for r in people}, people)
             self._version = version
@@ -180,7 +181,7 @@ class Governance:
         self._mark(await self._store.rooms())
         log.info("directory read", rooms=len(people), data=version.data, day=str(version.day))
 
-    async def _read_people(self, rooms: Mapping[str, str]) -> dict[str, list[Person]]:
+    async def _read_people(self, rooms: Iterable[str]) -> dict[str, list[Person]]:
         people: dict[str, list[Person]] = {}
         for room in rooms:
             try:
@@ -293,7 +294,7 @@ class Governance:
         await self._store.move(wishes(await self._store.seats(id)))
         await self._store.forget_vacant(id)
         seats = await self._store.seats(id)
-        room = planned(id, await self._store.name(id), [(s, s.stage) for s in seats])
+        room = planned(id, await self._store.body(id), [(s, s.stage) for s in seats])
         pending = [s for s in seats if NEXT_STEP.get(s.stage) is Step.SET]
         if id not in self._sure or room != await self._store.applied(id):
             outcome = await self._rooms.set(room)

@@ -16,7 +16,7 @@ from xmppgov.rooms.model import UNASKED, Keys, Member, Person, Readiness, Reason
 from xmppgov.rooms.policy import VACANT, Stage
 from xmppgov.storage.database import Database
 from xmppgov.storage.migrations import Schema
-from xmppgov_rooms.model import Seat
+from xmppgov_rooms.model import Body, Seat
 
 texts = Texts("xmppgov_rooms")
 SCHEMA = Schema(
@@ -48,6 +48,7 @@ SCHEMA = Schema(
     ) STRICT;
     CREATE INDEX seats_by_jid ON seats (jid);
     """,
+        "ALTER TABLE rooms ADD COLUMN kind TEXT NOT NULL DEFAULT '';  -- the directory's word",
     ),
 )
 _SEATS = """
@@ -84,9 +85,9 @@ class RoomsStore:
         await self._database.close()
 
     async def replace_listing(
-        self, rooms: Mapping[str, str], people: Mapping[str, Iterable[Person]]
+        self, rooms: Mapping[str, Body], people: Mapping[str, Iterable[Person]]
     ) -> None:
-        """Take over what the directory lists: `rooms` by id with their names, `people` by room.
+        """Take over what the directory lists: the body of each room and its people, by room.
 
         A seat that is no longer listed stays until the service has undone it.
         """
@@ -94,9 +95,9 @@ class RoomsStore:
             await db.execute("UPDATE rooms SET listed = 0")
             await db.execute("UPDATE seats SET listed = 0")
             await db.execute_many(
-                "INSERT INTO rooms (id, name, listed) VALUES (?, ?, 1)"
-                " ON CONFLICT (id) DO UPDATE SET name = excluded.name, listed = 1",
-                rooms.items(),
+                "INSERT INTO rooms (id, name, kind, listed) VALUES (?, ?, ?, 1) ON CONFLICT (id)"
+                " DO UPDATE SET name = excluded.name, kind = excluded.kind, listed = 1",
+                ((id, body.name, body.kind) for id, body in rooms.items()),
             )
             await db.execute_many(
                 "INSERT INTO seats (room, person, jid, name, role, listed, stage)"
@@ -166,10 +167,10 @@ class RoomsStore:
         row = await self._database.fetch_one("SELECT applied FROM rooms WHERE id = ?", (room,))
         return _read(row["applied"]) if row and row["applied"] else None
 
-    async def name(self, room: str) -> str:
-        """Return a room's name."""
-        row = await self._database.fetch_one("SELECT name FROM rooms WHERE id = ?", (room,))
-        return row["name"] if row else room
+    async def body(self, room: str) -> Body:
+        """Return what a room has of its body."""
+        row = await self._database.fetch_one("SELECT name, kind FROM rooms WHERE id = ?", (room,))
+        return Body(row["name"], row["kind"]) if row else Body(room)
 
     async def forget_vacant(self, room: str) -> None:
         """Remove the seats that are not listed and have left no trace on the server."""
@@ -283,4 +284,4 @@ def _written(room: Room) -> str:
 def _read(text: str) -> Room:
     value = json.loads(text)
     members = tuple(Member(**m) for m in value["members"])
-    return Room(value["id"], value["name"], members)
+    return Room(value["id"], value["name"], members, value.get("kind", ""))

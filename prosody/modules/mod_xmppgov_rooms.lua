@@ -62,8 +62,10 @@ local function read_members(request)
 	return members;
 end
 
-local function settle_configuration(room, name)
+-- `class` is the directory's word for the body; the capture's policy reads it off the room.
+local function settle_configuration(room, name, class)
 	room:set_name(name);
+	room._data.xmppgov_class = class;
 	room:set_persistent(true);
 	room:set_hidden(true);
 	room:set_members_only(true);
@@ -165,7 +167,8 @@ local function set_room(event)
 	local stanza = event.stanza;
 	local request = stanza.tags[1];
 	local address = room_address(request.attr.id);
-	if not address or not request.attr.name then
+	local class = request.attr.class;
+	if not address or not request.attr.name or class and not class:find("^%l[%l-]*$") then
 		return refuse(event, "bad-request", "modify", "bad_room");
 	end
 	local members, problem = read_members(request);
@@ -176,7 +179,7 @@ local function set_room(event)
 	local count;
 	if room then
 		count, err = with_one_save(room, function ()
-			settle_configuration(room, request.attr.name);
+			settle_configuration(room, request.attr.name, class);
 			return settle_lists(room, members);
 		end);
 	end
@@ -221,7 +224,9 @@ local function get_room(event)
 		return refuse(event, "item-not-found", "cancel", "no_room");
 	end
 	local present = present_addresses(room);
-	local reply = st.reply(event.stanza):tag("room", { xmlns = xmlns, id = id, name = room:get_name() });
+	local reply = st.reply(event.stanza):tag("room", {
+		xmlns = xmlns, id = id, name = room:get_name(), class = room._data.xmppgov_class;
+	});
 	for bare, affiliation, data in room:each_affiliation() do
 		reply:tag("member", {
 			jid = bare; nick = data and data.reserved_nickname; affiliation = affiliation;

@@ -32,6 +32,7 @@ def test_a_room_is_set() -> None:
         "grp-1",
         "Groupe Horizon",
         (Member(ALICE, "Alice Durand", "chair"), Member(BOB, "Bob Petit")),
+        "group",
     )
     assert canonical(stanza.room_request(room)) == canonical(EXAMPLES["r1", "set"])
     assert stanza.read_room_request(EXAMPLES["r1", "set"]) == room

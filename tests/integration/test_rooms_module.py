@@ -72,6 +72,23 @@ async def test_a_room_is_set_as_a_whole_and_read_back(prosody: Prosody) -> None:
         assert (await rooms.rooms())["whole"] == 0
 
 
+async def test_a_room_keeps_its_class(prosody: Prosody) -> None:
+    async def kept(rooms: RoomsClient) -> str | None:
+        question = ET.Element("{urn:xmppgov:rooms:0}room", {"id": "classed"})
+        answer = await rooms._read("get", question)
+        return answer.get("class")
+
+    async with manager(prosody) as rooms:
+        await rooms.set(replace(fresh("classed"), kind="group"))
+        assert await kept(rooms) == "group"
+    prosody.stop()
+    prosody.start()
+    async with manager(prosody) as rooms:
+        assert await kept(rooms) == "group"
+        await rooms.set(fresh("classed"))
+        assert await kept(rooms) is None
+
+
 async def test_it_says_who_has_an_account(prosody: Prosody) -> None:
     async with manager(prosody) as rooms:
         asked = [ALICE, "nobody@gov.localhost", "someone@elsewhere.example"]
@@ -104,6 +121,8 @@ async def test_bad_requests_are_refused(prosody: Prosody) -> None:
     async with manager(prosody) as rooms:
         for room in (
             fresh("a b"),
+            replace(fresh("bad"), kind="Group"),
+            replace(fresh("bad"), kind="group committee"),
             replace(fresh("bad"), members=(Member(f"{ALICE}/phone", "Alice"),)),
             replace(fresh("bad"), members=(Member("governance.gov.localhost", "Nous"),)),
             replace(fresh("bad"), members=(Member(f"grp-1@{MUC}", "Salon"),)),

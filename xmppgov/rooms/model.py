@@ -83,11 +83,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room as a whole; the order of its members means nothing."""
+    """A room as a whole; the order of its members means nothing.
+
+    `kind` is the directory's word for the body, or empty: the server keeps it as the room's class.
+    """
 
     id: str
     name: str
     members: tuple[Member, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ SYNC = tag("sync")
 def room_request(room: Room) -> ET.Element:
     """Make the payload that sets a room as a whole."""
     xml = ET.Element(tag("room"), {"id": room.id, "name": room.name})
+    if room.kind:
+        xml.set("class", room.kind)
     for member in room.members:
         attributes = {"jid": member.jid, "nick": member.nick, "role": member.role}
         ET.SubElement(xml, tag("member"), attributes)
@@ -53,7 +55,7 @@ def read_room_request(xml: ET.Element) -> Room:
     members = tuple(
         Member(_needed(m, "jid"), m.get("nick", ""), _role(m)) for m in xml.findall(tag("member"))
     )
-    return Room(_needed(xml, "id"), _needed(xml, "name"), members)
+    return Room(_needed(xml, "id"), _needed(xml, "name"), members, xml.get("class", ""))
 
 
 def read_outcome(xml: ET.Element) -> Outcome:

@@ -18,6 +18,7 @@ rooms = st.builds(
     text,
     text,
     st.lists(st.builds(Member, text, text, st.sampled_from([CHAIR, MEMBER]))).map(tuple),
+    st.just("") | text,
 )
 
 

@@ -12,10 +12,14 @@ import pytest_asyncio
 from xmppgov.rooms.model import NO_ACCOUNT, READY, UNASKED, Keys, Member, Person, Readiness, Reason
 from xmppgov.rooms.model import Room as Whole
 from xmppgov.rooms.policy import Stage
+from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
+from xmppgov_rooms.model import Body, planned
 from xmppgov_rooms.plan import plan
-from xmppgov_rooms.store import RoomsStore
+from xmppgov_rooms.store import SCHEMA, RoomsStore
 
 ALICE, BOB = "alice@x", "bob@x"
+GROUP = Body("Groupe", "group")
 LISTED = {"g": [Person("p1", "Alice", "chair", ALICE), Person("p2", "Bob", "member", BOB)]}
 MISSING = Readiness(Keys.MISSING, Reason.NO_DEVICE_LIST)
 UNKNOWN = Readiness(Keys.UNKNOWN, Reason.NO_ANSWER)
@@ -33,7 +37,7 @@ async def stages(store: RoomsStore) -> dict[str, Stage]:
 
 
 async def test_a_listing_makes_seats(store: RoomsStore) -> None:
-    await store.replace_listing({"g": "Groupe"}, {"g": [*LISTED["g"], Person("p3", "Zoé")]})
+    await store.replace_listing({"g": GROUP}, {"g": [*LISTED["g"], Person("p3", "Zoé")]})
     seats = {seat.person: seat for seat in await store.seats("g")}
     assert seats["p1"].role == "chair"
     assert seats["p1"].readiness == UNASKED
@@ -43,7 +47,7 @@ async def test_a_listing_makes_seats(store: RoomsStore) -> None:
 
 
 async def test_who_is_no_longer_listed_stays_until_it_is_undone(store: RoomsStore) -> None:
-    await store.replace_listing({"g": "Groupe"}, LISTED)
+    await store.replace_listing({"g": GROUP}, LISTED)
     seats = await store.seats("g")
     await store.move([(seats[1], Stage.ADMITTED)])
     await store.replace_listing({}, {})
@@ -53,7 +57,7 @@ async def test_who_is_no_longer_listed_stays_until_it_is_undone(store: RoomsStor
 
 
 async def test_a_seat_moves_only_from_the_stage_that_was_read(store: RoomsStore) -> None:
-    await store.replace_listing({"g": "Groupe"}, LISTED)
+    await store.replace_listing({"g": GROUP}, LISTED)
     alice, _ = await store.seats("g")
     await store.move([(alice, Stage.READY)])
     await store.move([(alice, Stage.LEFT)])
@@ -61,16 +65,31 @@ async def test_a_seat_moves_only_from_the_stage_that_was_read(store: RoomsStore)
 
 
 async def test_what_was_confirmed_is_kept_with_the_stages(store: RoomsStore) -> None:
-    await store.replace_listing({"g": "Groupe"}, LISTED)
+    await store.replace_listing({"g": GROUP}, LISTED)
     alice, _ = await store.seats("g")
-    room = Whole("g", "Groupe", (Member(ALICE, "Alice", "chair"),))
+    room = Whole("g", "Groupe", (Member(ALICE, "Alice", "chair"),), "group")
     await store.save_applied(room, [(alice, Stage.AFFILIATED)])
     assert await store.applied("g") == room
     assert (await stages(store))["p1"] is Stage.AFFILIATED
 
 
+async def test_a_room_confirmed_before_rooms_had_a_kind_is_set_again(tmp_path: Path) -> None:
+    path = tmp_path / "before.sqlite"
+    older = await Database.open(path, Schema(SCHEMA.owner, SCHEMA.scripts[:1]))
+    await older.execute(
+        "INSERT INTO rooms (id, name, listed, applied) VALUES ('g', 'Groupe', 1, ?)",
+        ('{"id": "g", "members": [], "name": "Groupe", "version": 1}',),
+    )
+    await older.close()
+    store = await RoomsStore.open(path)
+    await store.replace_listing({"g": GROUP}, {"g": []})
+    assert await store.applied("g") == Whole("g", "Groupe")
+    assert planned("g", await store.body("g"), []) == Whole("g", "Groupe", (), "group")
+    await store.close()
+
+
 async def test_a_failed_write_keeps_neither(store: RoomsStore, tmp_path: Path) -> None:
-    await store.replace_listing({"g": "Groupe"}, LISTED)
+    await store.replace_listing({"g": GROUP}, LISTED)
     alice, _ = await store.seats("g")
     with sqlite3.connect(tmp_path / "rooms.sqlite") as other:
         other.execute(
@@ -84,7 +103,7 @@ async def test_a_failed_write_keeps_neither(store: RoomsStore, tmp_path: Path) -
 
 
 async def test_readiness(store: RoomsStore) -> None:
-    await store.replace_listing({"g": "Groupe"}, LISTED)
+    await store.replace_listing({"g": GROUP}, LISTED)
     assert await store.save_readiness({ALICE: UNKNOWN}, 1.0) == [ALICE]
     assert await store.addresses(unasked_only=True) == [ALICE, BOB]
     assert await store.save_readiness({ALICE: READY, BOB: MISSING}, 2.0) == [ALICE, BOB]
@@ -94,7 +113,7 @@ async def test_readiness(store: RoomsStore) -> None:
 
 
 async def test_a_nudge_is_taken_once_a_week(store: RoomsStore) -> None:
-    await store.replace_listing({"g": "Groupe"}, LISTED)
+    await store.replace_listing({"g": GROUP}, LISTED)
     await store.save_readiness({ALICE: MISSING, BOB: NO_ACCOUNT}, 100.0)
     assert await store.take_nudge(150.0, after=60, every=1000) is None
     assert await store.take_nudge(160.0, after=60, every=1000) == ALICE
@@ -108,7 +127,7 @@ async def test_a_nudge_is_taken_once_a_week(store: RoomsStore) -> None:
 
 
 async def test_the_plan_says_what_would_change(store: RoomsStore) -> None:
-    await store.replace_listing({"g": "Groupe"}, LISTED)
+    await store.replace_listing({"g": GROUP}, LISTED)
     await store.save_readiness({ALICE: READY, BOB: MISSING}, 1.0)
     (room,) = await plan(store)
     assert room.change.added == (ALICE,)
