@@ -57,7 +57,10 @@ class Text:
         pattern = self.message
         if choose_language(tag) == "fr":
             pattern = _french(self.package).get(self.message, self.message)
-        return pattern.format(**self.params) if self.params else pattern
+        params = {
+            k: v.in_language(tag) if isinstance(v, Text) else v for k, v in self.params.items()
+        }
+        return pattern.format(**params) if params else pattern
 
     def __str__(self) -> str:
         return self.in_language(terminal_language())

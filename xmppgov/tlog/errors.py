@@ -15,3 +15,11 @@ class NoteInvalid(CheckFailed):
 
 class TileInvalid(CheckFailed):
     """A tile or an entry bundle is missing, or has not the length that its name says."""
+
+
+class PolicyInvalid(CheckFailed):
+    """A policy file is malformed: names the line."""
+
+
+class PolicyUnmet(CheckFailed):
+    """A checkpoint lacks cosignatures that the policy requires."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -17,7 +17,7 @@ from xmppgov.tlog.errors import NoteInvalid
 
 texts = Texts("xmppgov")
 ED25519 = 0x01
-KEY_SIZE, SIGNATURE_SIZE = 32, 64  # bytes
+KEY_SIZE = 32  # bytes, of a public key and of a seed
 LARGEST_NOTE = 1_000_000  # bytes; 16 post-quantum signatures are below 110,000
 PRIVATE_PREFIX = "PRIVATE+KEY+"
 
@@ -65,51 +65,50 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """An Ed25519 public key with its name."""
+    """A public key with its name: Ed25519 over the note's text (type 0x01).
+
+    `xmppgov.tlog.cosignature` has the other types as subclasses.
+    """
+
+    TYPE: ClassVar[int] = ED25519
+    PUBLIC_SIZE: ClassVar[int] = KEY_SIZE
 
     name: str
     public: bytes
 
     def __post_init__(self) -> None:
-        if len(self.public) != KEY_SIZE:
+        if len(self.public) != self.PUBLIC_SIZE:
             raise _bad_key()
         _check_name(self.name)
 
     @property
     def key_id(self) -> bytes:
         """The first four bytes of SHA-256(name, newline, type, public key)."""
-        material = self.name.encode() + b"\n" + bytes([ED25519]) + self.public
+        material = self.name.encode() + b"\n" + bytes([self.TYPE]) + self.public
         return sha256(material).digest()[:4]
 
     @classmethod
-    def parse(cls, vkey: str) -> VerifierKey:
-        """Read a vkey: `name+hex(id)+base64(type, public key)`.
+    def parse(cls, vkey: str) -> Self:
+        """Read a vkey of this type: `name+hex(id)+base64(type, public key)`.
 
         Raises:
-            NoteInvalid: it is no Ed25519 vkey, or its id is not its own.
+            NoteInvalid: it is no vkey of this type, or its id is not its own.
         """
-        parts = vkey.strip().split("+", 2)
-        if len(parts) != 3:
+        name, key_id, kind, public = split_key(vkey.strip())
+        if kind != cls.TYPE:
             raise _bad_key()
-        material = _unbase64(parts[2])
-        if material[:1] != bytes([ED25519]):
-            raise _bad_key()
-        key = cls(parts[0], material[1:])
-        if key.key_id.hex() != parts[1]:
+        key = cls(name, public)
+        if key.key_id.hex() != key_id:
             raise _bad_key()
         return key
 
     def __str__(self) -> str:
-        material = base64.b64encode(bytes([ED25519]) + self.public).decode()
+        material = base64.b64encode(bytes([self.TYPE]) + self.public).decode()
         return f"{self.name}+{self.key_id.hex()}+{material}"
 
     def verify(self, text: str, signature: bytes) -> bool:
-        """Tell whether this key made `signature` over `text`."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        """Tell whether this key made `signature` over a note's `text`."""
+        return is_ed25519(self.public, signature, text.encode())
 
 
 class SigningKey:
@@ -129,26 +128,63 @@ class SigningKey:
         Raises:
             NoteInvalid: it is no such key.
         """
-        parts = skey.strip().removeprefix(PRIVATE_PREFIX).split("+", 2)
-        if not skey.startswith(PRIVATE_PREFIX) or len(parts) != 3:
-            raise _bad_key()
-        material = _unbase64(parts[2])
-        if material[:1] != bytes([ED25519]):
-            raise _bad_key()
-        key = cls(parts[0], material[1:])
-        if key.verifier.key_id.hex() != parts[1]:
+        key = cls(*split_private(skey, ED25519))
+        if key.encode() != skey.strip():
             raise _bad_key()
         return key
 
     def encode(self) -> str:
         """Write the private key as `PRIVATE+KEY+name+hex(id)+base64(type, seed)`."""
-        material = base64.b64encode(bytes([ED25519]) + self._seed).decode()
-        return f"{PRIVATE_PREFIX}{self.verifier.name}+{self.verifier.key_id.hex()}+{material}"
+        return encode_private(self.verifier, self._seed)
 
     def sign(self, text: str) -> Signature:
         """Sign a note's text."""
         verifier = self.verifier
         return Signature(verifier.name, verifier.key_id, self._private.sign(text.encode()))
+
+
+def split_key(key: str) -> tuple[str, str, int, bytes]:
+    """Return name, id (hexadecimal), type and key of `name+hex(id)+base64(type, key)`.
+
+    Raises:
+        NoteInvalid: it has not this form.
+    """
+    parts = key.split("+", 2)
+    if len(parts) != 3:
+        raise _bad_key()
+    material = _unbase64(parts[2])
+    if not material:
+        raise _bad_key()
+    return parts[0], parts[1], material[0], material[1:]
+
+
+def split_private(skey: str, kind: int) -> tuple[str, bytes]:
+    """Return name and seed of a private key of type `kind`; its id is still to be compared.
+
+    Raises:
+        NoteInvalid: it is no private key of this type.
+    """
+    if not skey.strip().startswith(PRIVATE_PREFIX):
+        raise _bad_key()
+    name, _, found, seed = split_key(skey.strip().removeprefix(PRIVATE_PREFIX))
+    if found != kind:
+        raise _bad_key()
+    return name, seed
+
+
+def encode_private(verifier: VerifierKey, seed: bytes) -> str:
+    """Write a private key as `PRIVATE+KEY+name+hex(id)+base64(type, seed)`."""
+    material = base64.b64encode(bytes([verifier.TYPE]) + seed).decode()
+    return f"{PRIVATE_PREFIX}{verifier.name}+{verifier.key_id.hex()}+{material}"
+
+
+def is_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Tell whether `signature` is that of the public key over `message` (RFC 8032)."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def open_note(data: bytes, keys: Iterable[VerifierKey]) -> Note:
@@ -194,10 +230,13 @@ def _parse_signature(line: str) -> Signature:
 
 
 def _check_name(name: str) -> None:
-    """Refuse a key name that is empty or has a plus, a Unicode space or a control character."""
-    forbidden = ("Zs", "Zl", "Zp", "Cc")
-    if not name or "+" in name or any(unicodedata.category(c) in forbidden for c in name):
+    """Refuse a key name that is empty, no UTF-8, or has a plus, a space or a control character."""
+    if not name or any(c == "+" or c.isspace() or c < " " or _is_surrogate(c) for c in name):
         raise _malformed()
+
+
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
 
 
 def _unbase64(value: str) -> bytes:
@@ -216,4 +255,6 @@ def _malformed() -> NoteInvalid:
 
 
 def _bad_key() -> NoteInvalid:
-    return NoteInvalid(texts("It is not an Ed25519 key of a signed note."))
+    return NoteInvalid(
+        texts("It is no key of a signed note, or none of a type that is needed here.")
+    )

@@ -13,6 +13,7 @@ from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
 from xmppgov.tlog.errors import ProofInvalid
 from xmppgov.tlog.merkle import HASH_SIZE, verify_inclusion
 from xmppgov.tlog.note import VerifierKey
+from xmppgov.tlog.policy import Policy
 
 texts = Texts("xmppgov")
 HEADER = "c2sp.org/tlog-proof@v1"
@@ -70,7 +71,18 @@ class TlogProof:
             NoteInvalid: the checkpoint is not signed by any of `keys`, or is another log's.
             ProofInvalid: the entry is not in its tree at this index.
         """
-        checkpoint = open_checkpoint(self.checkpoint, keys, origin)
+        return self._lead_to(open_checkpoint(self.checkpoint, keys, origin), leaf)
+
+    def verify_under(self, policy: Policy, leaf: bytes) -> Checkpoint:
+        """Check that the entry with leaf hash `leaf` is in a log of `policy`, with its quorum.
+
+        Raises:
+            NoteInvalid, PolicyUnmet: the checkpoint is not signed and cosigned as required.
+            ProofInvalid: the entry is not in its tree at this index.
+        """
+        return self._lead_to(policy.open(self.checkpoint), leaf)
+
+    def _lead_to(self, checkpoint: Checkpoint, leaf: bytes) -> Checkpoint:
         verify_inclusion(self.index, checkpoint.size, leaf, self.hashes, checkpoint.root)
         return checkpoint
 
