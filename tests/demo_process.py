@@ -90,6 +90,11 @@ class Demo:
         """Return the options that name the configuration of one part."""
         return "--config", self.ready["config"][name]
 
+    @property
+    def archive(self) -> Path:
+        """The archive's configuration file."""
+        return Path(self.ready["config"]["archive"])
+
     def json(self, *arguments: str) -> Any:
         """Run a command and return the JSON document that it prints."""
         return json.loads(self.cli(*arguments, "--json").stdout)

@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,12 +21,19 @@ from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.integrator import Integrator
 from xmppgov_archive.log.keys import load_signing_key
 from xmppgov_archive.log.store import LockStore
-from xmppgov_archive.records.keys import KeyRing
-from xmppgov_archive.records.policy import Labels
+from xmppgov_archive.records.keys import KeyRing, load_public_key
+from xmppgov_archive.records.policy import Label, Labels
 from xmppgov_archive.records.pseudonyms import Pseudonyms
+from xmppgov_archive.records.rest import AtRest
 from xmppgov_archive.records.service import Archive
 from xmppgov_archive.records.store import RecordStore
 from xmppgov_archive.records.units import Ask, Units
+
+Clock = Callable[[], int]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @asynccontextmanager
@@ -38,7 +45,7 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
     )
     ask = unit_from_directory(stream, section.directory) if section.directory else _nobody
     async with opened(section, ask) as archive:
-        component = ArchiveComponent(stream=stream, archive=archive, servers=section.servers)
+        component = ArchiveComponent(stream=stream, archive=archive, emitters=section.allowed)
         stream.start()
         try:
             yield component
@@ -47,8 +54,9 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
 
 
 @asynccontextmanager
-async def opened(section: ArchiveSection, ask: Ask) -> AsyncIterator[Archive]:
-    """The archive without its stream; `ask` finds a person's unit."""
+async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> AsyncIterator[Archive]:
+    """The archive without its stream; `ask` finds a person's unit, `clock` returns ms UTC."""
+    resolving = load_public_key(section.resolving_key_file)
     key = load_signing_key(
         section.signing_key_file, section.verifier_file, section.origin, secrets.token_bytes
     )
@@ -66,7 +74,18 @@ async def opened(section: ArchiveSection, ask: Ask) -> AsyncIterator[Archive]:
                 origin=section.origin,
                 interval=section.checkpoint_interval,
             )
-            async with _archive(section, store, integrator, ask) as archive:
+            keys = KeyRing(section.keys_dir, secrets.token_bytes)
+            archive = Archive(
+                store=store,
+                integrator=integrator,
+                names=Pseudonyms(keys, resolving),
+                rest=AtRest(keys),
+                units=Units(ask, section.servers, time.monotonic),
+                labels=labels(section),
+                clock=clock,
+                random=secrets.token_bytes,
+            )
+            async with archive:
                 yield archive
         finally:
             await lock.close()
@@ -75,18 +94,13 @@ async def opened(section: ArchiveSection, ask: Ask) -> AsyncIterator[Archive]:
         await store.close()
 
 
-def _archive(
-    section: ArchiveSection, store: RecordStore, integrator: Integrator, ask: Ask
-) -> Archive:
-    return Archive(
-        store=store,
-        integrator=integrator,
-        names=Pseudonyms(KeyRing(section.keys_dir, secrets.token_bytes)),
-        units=Units(ask, section.servers, time.monotonic),
-        labels=Labels(section.retention_class, section.basis),
-        clock=lambda: time.time_ns() // 1_000_000,
-        random=secrets.token_bytes,
-    )
+def labels(section: ArchiveSection) -> Labels:
+    """Return the label of each family of kinds."""
+    return {
+        family: Label(name, kept.basis)
+        for name, kept in section.classes.items()
+        for family in kept.families
+    }
 
 
 async def _nobody(_address: str) -> str | None:

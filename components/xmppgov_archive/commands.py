@@ -18,10 +18,10 @@ from xmppgov.archive.report import Report
 from xmppgov.config import load
 from xmppgov.errors import CheckFailed, ConfigurationError, NotFound
 from xmppgov.i18n import Texts
-from xmppgov_archive import tables
 from xmppgov_archive.config import Config
-from xmppgov_archive.inspection import Inspection, inspected
-from xmppgov_archive.records.store import Criteria
+from xmppgov_archive.inspection import tables
+from xmppgov_archive.inspection.service import Found, Inspection, inspected
+from xmppgov_archive.inspection.store import Criteria
 
 texts = Texts("xmppgov_archive")
 ResultT = TypeVar("ResultT")
@@ -97,16 +97,25 @@ def query(
     config: ConfigOption,
     day: Annotated[str | None, typer.Option(help="A day, YYYY-MM-DD (UTC).")] = None,
     room: Annotated[str | None, typer.Option(help="A room's address.")] = None,
-    person: Annotated[str | None, typer.Option(help="A person's address.")] = None,
+    unit: Annotated[str | None, typer.Option(help="A unit's id in the directory.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List records of a day, a room or a person, oldest first, with addresses resolved."""
-    if day is None and room is None and person is None:
-        raise ConfigurationError(texts("Name a day, a room or a person."))
+    """List records of a day, a room or a unit, oldest first; people stay pseudonyms.
+
+    Who they are takes a request and two officers.
+    """
+    if day is None and room is None and unit is None:
+        raise ConfigurationError(texts("Name a day, a room or a unit."))
     start = _day(day) if day else None
-    criteria = Criteria(start, start + 86_400_000 if start is not None else None, person, room)
-    rows = _run(config, lambda archive: archive.find(criteria, limit + 1))
+    end = start + 86_400_000 if start is not None else None
+
+    async def find(archive: Inspection) -> list[Found]:
+        rooms = None if room is None else archive.pseudonyms("room", room)
+        units = None if unit is None else archive.pseudonyms("unit", unit)
+        return await archive.find(Criteria(start, end, rooms=rooms, units=units), limit + 1)
+
+    rows = _run(config, find)
     more, rows = len(rows) > limit, rows[:limit]
     document = {"records": [row.document() for row in rows], "more": more}
     _print(document, as_json, lambda console: tables.show_rows(console, rows, more))

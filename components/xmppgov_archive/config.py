@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from xmppgov.archive.batch import EVENTS, MESSAGES
 from xmppgov.archive.model import Label
 from xmppgov.config import ConfigPath, LogSection, Section, Settings, XmppSection
+
+Family = Literal["msg", "file", "room", "alert", "dir"]
+
+
+class ClassSection(Section):
+    """`[archive.classes.NAME]`: records of some families, kept as long and for the same reason."""
+
+    families: tuple[Family, ...] = Field(min_length=1)
+    period: str = "cnil-1y"
+    basis: Label = "public-task"
+
+
+_CLASSES = {
+    "messages": ClassSection(families=("msg", "file")),
+    "governance": ClassSection(families=("room", "alert", "dir")),
+}
 
 
 class ArchiveSection(Section):
@@ -19,11 +36,12 @@ class ArchiveSection(Section):
     keys_dir: ConfigPath
     tiles_dir: ConfigPath
     signing_key_file: ConfigPath
+    resolving_key_file: ConfigPath
     origin: str = Field(pattern=r"^[^\s+]+$", max_length=255)
     servers: tuple[str, ...] = Field(min_length=1)
+    emitters: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     directory: str | None = None
-    retention_class: Label = "messages"
-    basis: Label = "public-task"
+    classes: dict[Label, ClassSection] = Field(default_factory=lambda: dict(_CLASSES))
     checkpoint_interval: float = Field(0.5, ge=0.05, le=1.0)
     niceness: int = Field(10, ge=0, le=19)
 
@@ -36,10 +54,29 @@ class ArchiveSection(Section):
             raise ValueError("lock_database is the database; name another file")
         return self
 
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        """Refuse kinds that nobody knows, and families in no class or in two."""
+        for emitter, kinds in self.emitters.items():
+            unknown = set(kinds) - EVENTS
+            if unknown:
+                raise ValueError(f"{emitter} may not send {min(unknown)}; it is no kind of event")
+        named = [family for section in self.classes.values() for family in section.families]
+        for family in get_args(Family):
+            if named.count(family) != 1:
+                raise ValueError(f"the family {family} has to be in exactly one class")
+        return self
+
     @property
     def verifier_file(self) -> Path:
         """The file with the log's public key (a vkey), beside the tiles' folder."""
         return self.tiles_dir.parent / "verifier.vkey"
+
+    @property
+    def allowed(self) -> dict[str, frozenset[str]]:
+        """Return the kinds of records that each emitter may send."""
+        servers: dict[str, frozenset[str]] = dict.fromkeys(self.servers, MESSAGES)
+        return servers | {name: frozenset(kinds) for name, kinds in self.emitters.items()}
 
 
 class Config(Settings):

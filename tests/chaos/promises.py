@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
+from tests.archive import records, references
 from tests.chaos.world import World
 from tests.rooms import until
 from tests.strict import assert_strict
-from xmppgov_archive.records.pseudonyms import keyed
 
 FLOWING = 60.0  # seconds in which the spool empties
 
 
-def _records(state: Path) -> list[tuple[str, int, str | None]]:
+def _records(world: World) -> list[tuple[str, int, str | None]]:
     """Return (emitter and epoch, sequence, keyed origin-id) of every record."""
-    with sqlite3.connect(f"file:{state / 'archive' / 'archive.db'}?mode=ro", uri=True) as database:
-        rows = database.execute(
-            "SELECT json_extract(body, '$.em'), json_extract(body, '$.es'),"
-            " json_extract(body, '$.oid') FROM records WHERE json_extract(body, '$.es') IS NOT NULL"
-        ).fetchall()
-    return [(str(em), int(es), oid) for em, es, oid in rows]
-
-
-def _keyed(state: Path, origin_id: str) -> set[str]:
-    """Return what `origin_id` is in a record, under the key of any day of the run."""
-    keys = (file.read_bytes() for file in (state / "archive-keys").glob("day-*.key"))
-    return {keyed(key, "oid", origin_id.encode()) for key in keys}
+    return [(r["em"], r["es"], r.get("oid")) for r in records(world.demo.archive)]
 
 
 async def every_delivered_message_has_its_record(world: World) -> None:
@@ -39,12 +25,12 @@ async def every_delivered_message_has_its_record(world: World) -> None:
     assert len(delivered) > len(ours) / 2, "no load, no proof"
 
     async def missing() -> bool:
-        known = {oid for _, _, oid in _records(world.demo.state)}
-        return all(_keyed(world.demo.state, m) & known for m in delivered)
+        known = {oid for _, _, oid in _records(world)}
+        return all(references(world.demo.archive, "oid", m) & known for m in delivered)
 
     await until(missing, FLOWING)
-    oids = [oid for _, _, oid in _records(world.demo.state) if oid]
-    sent = {k for m in ours for k in _keyed(world.demo.state, m)}
+    oids = [oid for _, _, oid in _records(world) if oid]
+    sent = {k for m in ours for k in references(world.demo.archive, "oid", m)}
     doubled = {oid for oid in oids if oid in sent and oids.count(oid) > 1}
     assert not doubled, f"{len(doubled)} messages have two records"
 
@@ -56,7 +42,7 @@ def _all_sent(world: World) -> set[str]:
 def no_number_twice_and_none_missing(world: World) -> None:
     """Each emitter's counters run from 1 without a hole and without a repetition."""
     by_emitter: dict[str, list[int]] = {}
-    for emitter, seq, _ in _records(world.demo.state):
+    for emitter, seq, _ in _records(world):
         by_emitter.setdefault(emitter, []).append(seq)
     for emitter, numbers in by_emitter.items():
         assert sorted(numbers) == list(range(1, len(numbers) + 1)), emitter

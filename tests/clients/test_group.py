@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.archive import pseudonyms, records
 from tests.clients.conftest import Pair
 from tests.streams import connected
 from tests.strict import assert_strict, keyless
@@ -104,11 +105,6 @@ def test_the_page_asked_nobody_else(pair: Pair) -> None:
     assert pair.converse.foreign == []
 
 
-def _records(pair: Pair, *which: str) -> list[dict[str, Any]]:
-    found = pair.demo.json("archive", "query", *pair.demo.config("archive"), *which)["records"]
-    return [r for r in found if r["kind"] in ("msg.room", "msg.direct", "msg.chat")]
-
-
 def _expected(pair: Pair) -> Counter[tuple[str, str]]:
     """Return how many messages with a body each sent to whom."""
     services, alice, bob = pair.demo.ready["services"], pair.alice["jid"], pair.bob["jid"]
@@ -122,9 +118,19 @@ def _expected(pair: Pair) -> Counter[tuple[str, str]]:
 
 def _found(pair: Pair) -> Counter[tuple[str, str]]:
     """Return how many records of messages there are, by sender and recipient."""
-    of_people = [("--person", pair.alice["jid"]), ("--person", pair.bob["jid"])]
-    by_id = {r["id"]: r for which in of_people for r in _records(pair, *which)}
-    return Counter((r["from"], r.get("room") or r["to"]) for r in by_id.values())
+    services, people = pair.demo.ready["services"], (pair.alice["jid"], pair.bob["jid"])
+    known = {
+        pseudonym: address
+        for address in (*people, services["alerts"], services["annuaire"], pair.room)
+        for sort in ("person", "room")
+        for pseudonym in pseudonyms(pair.demo.archive, sort, address)
+    }
+    messages = (
+        (known.get(r["from"], "?"), known.get(r.get("room") or r["to"], "?"))
+        for r in records(pair.demo.archive)
+        if r["kind"] in ("msg.room", "msg.direct")
+    )
+    return Counter(ends for ends in messages if set(ends) & set(people))
 
 
 def test_the_archive_has_one_record_of_each_message(pair: Pair) -> None:

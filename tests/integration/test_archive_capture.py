@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.archive import pseudonyms, records
 from tests.integration.test_archive_process import Running, signed
 from tests.streams import logged_in, read
 from xmppgov.demo.prosody import Prosody
@@ -30,8 +31,9 @@ async def test_messages_are_captured_committed_and_verified(
         assert (state["records"], state["emitters"][0]["server"]) == (10, "gov.localhost")
         report = archive.json("verify")
         assert report["ok"], report["findings"]
-        found = archive.json("query", "--person", "bob@gov.localhost")["records"]
-        assert [record["to"] for record in found] == ["bob@gov.localhost"] * 10
+        found = records(archive.config)
+        (bob,) = pseudonyms(archive.config, "person", "bob@gov.localhost")
+        assert [record["to"] for record in found] == [bob] * 10
         assert {record["kind"] for record in found} == {"msg.direct"}
     finally:
         assert archive.kill(15) == 0

@@ -19,6 +19,7 @@ from slixmpp.exceptions import IqError, IqTimeout
 from tests.streams import component_section, connected, logged_in
 from tests.unit.archive.batches import batch, hole, record
 from xmppgov.archive.batch import Batch
+from xmppgov.archive.sealing import PrivateKey
 from xmppgov.archive.stanza import NS, write_batch
 from xmppgov.demo.prosody import Prosody
 from xmppgov.xmpp.component import Component
@@ -41,6 +42,7 @@ lock_database = "archive-lock/lock.db"
 keys_dir = "archive-keys"
 tiles_dir = "archive-log/tiles"
 signing_key_file = "archive-keys/signing.key"
+resolving_key_file = "officers.pub"
 origin = "archive.gov.localhost/2026"
 servers = ["governance.gov.localhost"]
 checkpoint_interval = 0.1
@@ -54,6 +56,7 @@ class Running:
         self.config = folder / "archive.toml"
         self.folder = folder
         self.config.write_text(CONFIG.format(port=server.ports.component, state=server.state))
+        (folder / "officers.pub").write_text(PrivateKey(bytes(range(32))).public.raw.hex())
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -151,10 +154,10 @@ async def test_batches_are_committed_signed_proved_and_found(
     assert proof.stdout.startswith("c2sp.org/tlog-proof@v1\n")
     by_id = archive.json("prove", "--id", record(3).id)
     assert by_id["index"] == 3
-    found = archive.json("query", "--person", "alice@gov.localhost")
-    assert len(found["records"]) == 46
-    rows = archive.command("query", "--room", "grp-1@rooms.gov.localhost").stdout.splitlines()
-    assert "grp-1@" in "".join(rows)
+    found = archive.json("query", "--room", "grp-1@rooms.gov.localhost")
+    assert len(found["records"]) == 6
+    rows = archive.command("query", "--day", "2025-11-23").stdout.splitlines()
+    assert "@" not in "".join(rows)
     assert max(map(len, rows)) <= 80
     assert max(map(len, archive.command("status").stdout.splitlines())) <= 120
 
@@ -228,7 +231,8 @@ async def test_kill_9_while_batches_arrive(prosody: Prosody, archive: Running) -
                 archive.kill()
                 archive.start()
     state = await signed(archive, 2001)
-    assert (state["records"], state["entries"], state["size"]) == (2000, 2001, 2001)
+    assert state["records"] == 2000
+    assert state["size"] >= 2001
     report = archive.json("verify")
     assert report["ok"], report["findings"][:3]
     assert report["records"] == 2000

@@ -1,4 +1,4 @@
-"""What a server tells the archive, whatever it is written in (docs/protocol/archive.md)."""
+"""What an emitter tells the archive, whatever it is written in (docs/protocol/archive.md)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ KINDS = {
     "bounce": "msg.bounce",
     "call": "msg.call",
     "keytransport": "msg.keytransport",
+    "upload": "file.upload",
+    "joined": "room.joined",
+    "left": "room.left",
+    "alert-sent": "alert.sent",
+    "alert-ack": "alert.ack",
+    "lookup": "dir.access",
 }
 """Kinds on the wire, and what they are called in a record."""
+EVENTS = {"joined", "left", "alert-sent", "alert-ack", "lookup"}
+"""Kinds that other emitters than servers send; they may have neither size nor encryption."""
+MESSAGES = frozenset(KINDS.keys() - EVENTS)
+"""Kinds that a server sends."""
 SCOPES = {
     "c2s": "internal",
     "component": "internal",
@@ -34,7 +44,7 @@ ENCRYPTIONS = {
 
 
 class WireRecord(NamedTuple):
-    """One record as the server sends it: bare addresses, sizes in bytes, times in ms UTC."""
+    """One record as its emitter sends it: bare addresses, sizes in bytes, times in ms UTC."""
 
     seq: int
     id: str
@@ -45,8 +55,8 @@ class WireRecord(NamedTuple):
     to: str | None
     room: str | None
     n: int | None
-    size: int
-    enc: str
+    size: int | None
+    enc: str | None
     oid: str | None
     sid: str | None
     state: str
@@ -64,10 +74,36 @@ class Hole(NamedTuple):
     reason: str
 
 
+class CountedMessage(NamedTuple):
+    """The number of a message that is only counted, and the room that it was in, if any."""
+
+    seq: int
+    room: str | None = None
+
+
+Item = WireRecord | Hole | CountedMessage
+
+
 class Batch(NamedTuple):
-    """The numbers from `first` to `last` of `epoch`, in order, each in a record or in a hole."""
+    """The numbers from `first` to `last` of `epoch`, in order, each in one of `items`.
+
+    `waiting` is how many records lie in the emitter's spool behind them, where it says so.
+    """
 
     epoch: int
     first: int
     last: int
-    items: tuple[WireRecord | Hole, ...]
+    items: tuple[Item, ...]
+    waiting: int | None = None
+
+
+class Progress(NamedTuple):
+    """How far an emitter asks about: an epoch, and how many records wait in its spool."""
+
+    epoch: int
+    waiting: int | None = None
+
+
+def reach(item: Item) -> tuple[int, int]:
+    """Return the first and the last number of an item."""
+    return (item.first, item.last) if isinstance(item, Hole) else (item.seq, item.seq)

@@ -1,17 +1,24 @@
-"""Record schema v1, its commitment, and the leaves of the log (docs/protocol/archive.md).
+"""Record schema v1 and its commitment (docs/protocol/archive.md).
 
 A record is personal data: it lies in a database and can be erased. The log holds its commitment
-only, made with a random secret, so that an erased record cannot be guessed back from the log. The
-counters stand in the leaf in clear: whoever has the log's public files sees that none is missing.
+only, made with a random secret, so that an erased record cannot be guessed back from the log.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, NamedTuple, cast
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from xmppgov.archive import jcs
 from xmppgov.archive.jcs import NotCanonical, Value
@@ -21,7 +28,6 @@ from xmppgov.i18n import Texts
 texts = Texts("xmppgov")
 VERSION = 1
 SECRET_SIZE = 32  # bytes
-DATA, CONTROL = 0x01, 0x02  # the second byte of a leaf
 FIELDS = (
     *("v", "kind", "id", "t", "from", "to", "room", "org", "class", "basis"),
     *("scope", "domain", "n", "enc", "size", "em", "es", "ref", "oid", "state"),
@@ -38,8 +44,16 @@ class RecordInvalid(CheckFailed):
     """A record or a leaf is not one of schema v1."""
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
+    """A model without any field that it does not name."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _power_of_two(size: int) -> int:
+    if size & (size - 1):
+        raise ValueError("a size is a power of two")
+    return size
 
 
 Keyed = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}$")]
@@ -47,13 +61,15 @@ Uuid7 = Annotated[
     str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 ]
 Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+Encryption = Literal["omemo:0", "omemo:2", "openpgp:0", "x:encrypted", "otr", "none"]
 Count = Annotated[int, Field(ge=0, le=jcs.LARGEST_INTEGER)]
 Counter = Annotated[int, Field(ge=1, le=LARGEST_SEQ)]
+Size = Annotated[int, Field(ge=1, le=jcs.LARGEST_INTEGER), AfterValidator(_power_of_two)]
 Emitter = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}/(0|[1-9][0-9]{0,9})$")]
 
 
-class _Message(_Closed):
-    """What every record of a message has."""
+class _Entry(Closed):
+    """What every record has."""
 
     v: Literal[1]
     id: Uuid7
@@ -64,9 +80,6 @@ class _Message(_Closed):
     basis: Label
     scope: Literal["internal", "s2s-in", "s2s-out"]
     domain: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    n: Count | None = None
-    enc: Literal["omemo:0", "omemo:2", "openpgp:0", "x:encrypted", "otr", "none"]
-    size: Count
     em: Emitter
     es: Counter
     ref: Keyed | None = None
@@ -74,15 +87,21 @@ class _Message(_Closed):
     state: Literal["accepted", "unconfirmed"]
 
     @model_validator(mode="after")
-    def _agree(self) -> _Message:
+    def _remote(self) -> Self:
         if (self.domain is None) != (self.scope == "internal"):
             raise ValueError("a remote domain stands in records of remote messages only")
-        if self.size < 1 or self.size & (self.size - 1):
-            raise ValueError("the size is a power of two")
         return self
 
 
-class Direct(_Message):
+class _Sized(_Entry):
+    """What has been transferred: how large it was, and how it was encrypted."""
+
+    enc: Encryption
+    size: Size
+    n: Count | None = None
+
+
+class Direct(_Sized):
     """A message to one person, or in a room what is not the room's conversation."""
 
     kind: Literal["msg.direct", "msg.bounce", "msg.call", "msg.keytransport", "msg.invite"]
@@ -96,14 +115,14 @@ class Direct(_Message):
         return self
 
 
-class InRoom(_Message):
+class InRoom(_Sized):
     """A message to everyone in a room, or its subject."""
 
     kind: Literal["msg.room", "msg.subject"]
     room: Keyed
 
 
-class Private(_Message):
+class Private(_Sized):
     """A message to one occupant of a room."""
 
     kind: Literal["msg.private"]
@@ -111,41 +130,31 @@ class Private(_Message):
     room: Keyed
 
 
-class EmitterStart(_Closed):
-    """The first entry of an epoch: names the emitter (a server) behind a number."""
+class Upload(_Sized):
+    """A file that somebody gave to the upload service: its size only."""
 
-    v: Literal[1]
-    kind: Literal["emitter.start"]
-    em: Emitter
-    emitter: Annotated[str, Field(min_length=1, max_length=1023)]
-    t: Count
+    kind: Literal["file.upload"]
+    to: Keyed
 
 
-class Gap(_Closed):
-    """Counters that the emitter declared missing: at most `last` - `first` + 1 records."""
+class Membership(_Entry):
+    """Somebody became, or is no longer, a member of a room."""
 
-    v: Literal[1]
-    kind: Literal["gap"]
-    em: Emitter
-    first: Counter
-    last: Counter
-    reason: Literal["boot", "lost"]
-    t: Count
+    kind: Literal["room.joined", "room.left"]
+    room: Keyed
 
 
-Record = Direct | InRoom | Private
-Control = EmitterStart | Gap
+class Notice(_Entry):
+    """An alert went to somebody or was acknowledged; or somebody looked up a protected person."""
+
+    kind: Literal["alert.sent", "alert.ack", "dir.access"]
+    to: Keyed
+    enc: Encryption | None = None
+    size: Size | None = None
+
+
+Record = Direct | InRoom | Private | Upload | Membership | Notice
 _record = TypeAdapter[Record](Annotated[Record, Field(discriminator="kind")])
-_control = TypeAdapter[Control](Annotated[Control, Field(discriminator="kind")])
-
-
-class DataLeaf(NamedTuple):
-    """The public side of a record: who counted it, its number, and the 32-byte commitment."""
-
-    emitter: int
-    epoch: int
-    seq: int
-    commitment: bytes
 
 
 def parse_record(data: bytes) -> dict[str, Value]:
@@ -216,39 +225,6 @@ def fold(commitments: Sequence[bytes]) -> bytes:
     return row[0]
 
 
-def data_leaf(emitter: int, epoch: int, seq: int, commitment: bytes) -> bytes:
-    """Return the 48 bytes of a record's leaf."""
-    return b"\1\1%b%b%b%b" % (
-        emitter.to_bytes(2, "big"),
-        epoch.to_bytes(4, "big"),
-        seq.to_bytes(8, "big"),
-        commitment,
-    )
-
-
-def control_leaf(control: Control) -> bytes:
-    """Return the leaf of a control entry: two bytes and canonical JSON."""
-    return bytes([VERSION, CONTROL]) + jcs.encode(control.model_dump())
-
-
-def parse_leaf(data: bytes) -> DataLeaf | Control:
-    """Read an entry of the log.
-
-    Raises:
-        RecordInvalid: it is no leaf of version 1.
-    """
-    if data[:2] == b"\1\1" and len(data) == 48:
-        number = int.from_bytes
-        emitter, epoch, seq = number(data[2:4], "big"), number(data[4:8], "big"), data[8:16]
-        return DataLeaf(emitter, epoch, number(seq, "big"), data[16:])
-    if data[:2] == b"\1\2":
-        try:
-            return cast(Control, _control.validate_python(jcs.decode(data[2:])))
-        except (NotCanonical, ValidationError) as error:
-            raise _no_leaf() from error
-    raise _no_leaf()
-
-
 def emitter_text(emitter: int, epoch: int) -> str:
     """Return `em`, the name of an emitter's epoch."""
     return f"{emitter}/{epoch}"
@@ -268,7 +244,3 @@ def _pads(secret: bytes) -> tuple[bytes, bytes]:
 
 def _inner(secret: bytes, field: int) -> bytes:
     return hashlib.sha256(_pads(secret)[0] + _SALT_LABELS[field]).digest()
-
-
-def _no_leaf() -> RecordInvalid:
-    return RecordInvalid(texts("It is no entry of an archive's log."))

@@ -21,13 +21,23 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """What was looked at and what was found; without findings all is as it was signed."""
+    """What was looked at and what was found; without findings all is as it was signed.
+
+    Every data entry is one of `records` (present), `erased`, or a finding. Of the numbers without
+    an entry of their own, `missing` are declared holes, `counted` messages that are only counted,
+    and `open` those whose entry is not due yet. `restarts` counts epochs that followed another,
+    `waiting` the entries that no checkpoint covers yet.
+    """
 
     origin: str
     size: int = 0
     root: bytes = b""
     records: int = 0
+    erased: int = 0
     missing: int = 0
+    counted: int = 0
+    open: int = 0
+    restarts: int = 0
     waiting: int = 0
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

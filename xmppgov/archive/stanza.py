@@ -1,4 +1,4 @@
-"""Batches of records between a server and the archive (docs/protocol/archive.md), parsed strictly.
+"""Batches between an emitter and the archive (docs/protocol/archive.md), parsed strictly.
 
 Only what the protocol names is read, and a batch with anything else is refused: what a server must
 not send cannot slip in. No error says what the batch held.
@@ -11,7 +11,19 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from xml.sax.saxutils import quoteattr
 
-from xmppgov.archive.batch import ENCRYPTIONS, KINDS, SCOPES, Batch, Hole, WireRecord
+from xmppgov.archive.batch import (
+    ENCRYPTIONS,
+    EVENTS,
+    KINDS,
+    SCOPES,
+    Batch,
+    CountedMessage,
+    Hole,
+    Item,
+    Progress,
+    WireRecord,
+    reach,
+)
 from xmppgov.archive.model import LARGEST_EPOCH, LARGEST_SEQ
 from xmppgov.errors import BadRequest, Detail
 from xmppgov.i18n import Texts
@@ -19,14 +31,16 @@ from xmppgov.i18n import Texts
 texts = Texts("xmppgov")
 NS = "urn:xmppgov:archive:0"
 BATCH, STATUS = f"{{{NS}}}batch", f"{{{NS}}}status"
-_RECORD, _HOLE = f"{{{NS}}}record", f"{{{NS}}}hole"
-LARGEST_BATCH = 2000  # records and holes
+_RECORD, _HOLE, _COUNTED = f"{{{NS}}}record", f"{{{NS}}}hole", f"{{{NS}}}counted"
+LARGEST_BATCH = 2000  # items
 LARGEST_TIME = 253_402_300_799_999  # the last millisecond of the year 9999
 
-_IN_ROOM = {"groupchat", "subject"}
+_IN_ROOM = {"groupchat", "subject", "joined", "left"}
+_TO_SOMEBODY = {"upload", "alert-sent", "alert-ack", "lookup"}
 _STATES = {"accepted", "unconfirmed"}
 _REASONS = {"boot", "lost"}
-_REQUIRED = {"seq", "id", "t", "kind", "path", "from", "size", "enc", "state"}
+_ALWAYS = {"seq", "id", "t", "kind", "path", "from", "state"}
+_REQUIRED = _ALWAYS | {"size", "enc"}
 _ALLOWED = _REQUIRED | {"to", "room", "n", "oid", "sid"}
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _UUID7 = re.compile(
@@ -45,7 +59,8 @@ def parse_batch(element: ET.Element) -> Batch:
         BadRequest: it is malformed, or a number is missing, doubled or out of order.
     """
     attributes = element.attrib
-    if attributes.keys() != {"epoch", "first", "last"} or len(element) > LARGEST_BATCH:
+    named = attributes.keys() - {"waiting"}
+    if named != {"epoch", "first", "last"} or len(element) > LARGEST_BATCH:
         raise _malformed("batch")
     _no_text(element)
     epoch = _number(attributes["epoch"], LARGEST_EPOCH)
@@ -53,24 +68,24 @@ def parse_batch(element: ET.Element) -> Batch:
     items = tuple([_parse_item(child) for child in element])
     expected = first
     for item in items:
-        low, high = (item.seq, item.seq) if isinstance(item, WireRecord) else item[:2]
+        low, high = reach(item)
         if low != expected or high < low:
             raise _malformed("seq")
         expected = high + 1
     if not items or first < 1 or expected != last + 1:
         raise _malformed("seq")
-    return Batch(epoch, first, last, items)
+    return Batch(epoch, first, last, items, _waiting(attributes))
 
 
-def parse_status(element: ET.Element) -> int:
-    """Return the epoch that a `<status/>` asks for.
+def parse_status(element: ET.Element) -> Progress:
+    """Read a `<status/>`.
 
     Raises:
         BadRequest: it is malformed.
     """
-    if element.attrib.keys() != {"epoch"} or len(element):
+    if element.attrib.keys() - {"waiting"} != {"epoch"} or len(element):
         raise _malformed("status")
-    return _number(element.attrib["epoch"], LARGEST_EPOCH)
+    return Progress(_number(element.attrib["epoch"], LARGEST_EPOCH), _waiting(element.attrib))
 
 
 def committed(epoch: int, last: int) -> str:
@@ -95,12 +110,29 @@ def expected(epoch: int, seq: int) -> Detail:
 
 def write_batch(batch: Batch) -> str:
     """Write a batch; the inverse of `parse_batch`."""
-    items = "".join(
-        _write("record", _attributes(item)) if isinstance(item, WireRecord) else _write_hole(item)
-        for item in batch.items
-    )
+    items = "".join([_write_item(item) for item in batch.items])
     head = f'epoch="{batch.epoch}" first="{batch.first}" last="{batch.last}"'
+    if batch.waiting is not None:
+        head += f' waiting="{batch.waiting}"'
     return f'<batch xmlns="{NS}" {head}>{items}</batch>'
+
+
+def write_status(progress: Progress) -> str:
+    """Write the question how far an epoch is committed; the inverse of `parse_status`."""
+    waiting = "" if progress.waiting is None else f' waiting="{progress.waiting}"'
+    return f'<status xmlns="{NS}" epoch="{progress.epoch}"{waiting}/>'
+
+
+def parse_committed(element: ET.Element | None, epoch: int) -> int:
+    """Return up to which number an answer says that `epoch` is committed.
+
+    Raises:
+        BadRequest: it is no answer to a batch or a status of this epoch.
+    """
+    names = {f"{{{NS}}}committed", STATUS}
+    if element is None or element.tag not in names or element.get("epoch") != str(epoch):
+        raise _malformed("answer")
+    return _number(element.get("last", ""), LARGEST_SEQ)
 
 
 def _attributes(record: WireRecord) -> Mapping[str, object]:
@@ -109,8 +141,10 @@ def _attributes(record: WireRecord) -> Mapping[str, object]:
     return fields
 
 
-def _write_hole(hole: Hole) -> str:
-    return _write("hole", hole._asdict())
+def _write_item(item: Item) -> str:
+    if isinstance(item, WireRecord):
+        return _write("record", _attributes(item))
+    return _write("hole" if isinstance(item, Hole) else "counted", item._asdict())
 
 
 def _write(name: str, values: Mapping[str, object]) -> str:
@@ -118,7 +152,7 @@ def _write(name: str, values: Mapping[str, object]) -> str:
     return f"<{name}{''.join(present)}/>"
 
 
-def _parse_item(element: ET.Element) -> WireRecord | Hole:
+def _parse_item(element: ET.Element) -> Item:
     if len(element):
         raise _malformed("record")
     _no_text(element)
@@ -127,12 +161,16 @@ def _parse_item(element: ET.Element) -> WireRecord | Hole:
     if element.tag == _HOLE and element.attrib.keys() == {"first", "last", "reason"}:
         first, last = (_number(element.attrib[name], LARGEST_SEQ) for name in ("first", "last"))
         return Hole(first, last, _one_of(element.attrib, "reason", _REASONS))
+    if element.tag == _COUNTED and element.attrib.keys() - {"room"} == {"seq"}:
+        seq = _number(element.attrib["seq"], LARGEST_SEQ)
+        return CountedMessage(seq, _address(element.attrib, "room"))
     raise _malformed("hole")
 
 
 def _parse_record(a: Mapping[str, str]) -> WireRecord:
     names = a.keys()
-    if not (names >= _REQUIRED and names <= _ALLOWED):
+    needed = _ALWAYS if a.get("kind") in EVENTS else _REQUIRED
+    if not (names >= needed and names <= _ALLOWED):
         raise _malformed("record")
     if not _UUID7.fullmatch(a["id"]):
         raise _malformed("id")
@@ -151,8 +189,8 @@ def _parse_record(a: Mapping[str, str]) -> WireRecord:
         to=to,
         room=room,
         n=None if n is None else _number(n, LARGEST_SEQ),
-        size=_number(a["size"], 2**50),
-        enc=_one_of(a, "enc", ENCRYPTIONS),
+        size=_number(a["size"], 2**50) if "size" in a else None,
+        enc=_one_of(a, "enc", ENCRYPTIONS) if "enc" in a else None,
         oid=_optional(a, "oid", _ID),
         sid=_optional(a, "sid", _ID),
         state=_one_of(a, "state", _STATES),
@@ -165,6 +203,8 @@ def _check_place(kind: str, to: str | None, room: str | None) -> None:
         wrong = room is None or to is not None
     elif kind == "muc-pm":
         wrong = room is None or to is None
+    elif kind in _TO_SOMEBODY:
+        wrong = room is not None or to is None
     else:
         wrong = room is None and to is None
     if wrong:
@@ -201,6 +241,10 @@ def _number(text: str, largest: int) -> int:
     if value > largest:
         raise _malformed("number")
     return value
+
+
+def _waiting(a: Mapping[str, str]) -> int | None:
+    return _number(a["waiting"], LARGEST_SEQ) if "waiting" in a else None
 
 
 def _no_text(element: ET.Element) -> None:

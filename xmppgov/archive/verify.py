@@ -7,22 +7,29 @@ that the archive's program has written: all of it is derived again from the entr
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from xmppgov.archive.counters import Counters
+from xmppgov.archive import ranges
+from xmppgov.archive.counters import Counters, Epoch
+from xmppgov.archive.day import names_root
 from xmppgov.archive.jcs import Value
-from xmppgov.archive.model import (
+from xmppgov.archive.leaf import (
     Control,
     DataLeaf,
+    DayEnd,
+    Erase,
     Gap,
+    KeyChange,
+    parse_leaf,
+)
+from xmppgov.archive.model import (
     RecordInvalid,
     commitment,
     emitter_text,
-    parse_leaf,
     parse_record_both,
 )
+from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Text, Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
@@ -40,25 +47,32 @@ from xmppgov.tlog.tiles import (
 )
 
 texts = Texts("xmppgov")
-DIGEST_SIZE = 16  # bytes
+COLUMNS = ("t", "class", "from", "to", "room", "org")
+"""The fields of a record that have a column of their own."""
 
 
 class StoredRecord(NamedTuple):
-    """A row of the records' table."""
+    """A row of the records' table, opened; `body` is None where it does not open.
+
+    `columns` are the values that queries go by: t, class, sender, recipient, room, org.
+    """
 
     idx: int
     emitter: int
     epoch: int
     seq: int
-    digest: bytes
     secret: bytes
-    body: str
+    body: bytes | None
+    columns: tuple[int | str | None, ...]
 
 
-def seal(digest: bytes, secret: bytes) -> bytes:
-    """Return a record's digest with a check value, so that a flipped bit of it is found."""
-    tag = hmac.digest(secret, b"xmppgov/digest/v1\0" + digest, "sha256")[:DIGEST_SIZE]
-    return digest + tag
+class StoredName(NamedTuple):
+    """A row of the table of pseudonyms; `month` is that of its key, `sealed` the address."""
+
+    pseudonym: str
+    month: str
+    sort: str
+    sealed: bytes
 
 
 class LogCheck:
@@ -104,6 +118,7 @@ class LogCheck:
         """Check entries that are committed and wait for a checkpoint; after `entries`."""
         self.report.waiting = len(entries)
         self._follow(start, entries)
+        self.counters.finish()
 
     def check_earlier(self, note: bytes) -> None:
         """Check that the log still begins with the tree of a checkpoint that was kept elsewhere."""
@@ -171,6 +186,7 @@ class LogCheck:
                 self._say("entry-invalid", f"entry {index}", error.text)
 
     def _finish(self) -> None:
+        self.counters.finish()
         if self._edge is None:
             return
         for path, expected in self._edge.partial_files().items():
@@ -184,11 +200,19 @@ class LogCheck:
 
 
 class RecordCheck:
-    """Compares the database with the log: each data entry has its record, and no other is there."""
+    """Compares the database with the log: each data entry has its record, and no other is there.
+
+    A record that is gone has to be named by an `erase` entry, which comes behind it; so what is
+    missing is judged at the end, by `finish`.
+    """
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self._gaps: dict[int, tuple[str, int, int, str]] = {}
+        self._absent: list[Range] = []
+        self._erased: list[tuple[Range, int]] = []
+        self._days: list[tuple[int, DayEnd]] = []
+        self._forgotten: set[str] = set()
 
     def chunk(
         self,
@@ -210,15 +234,23 @@ class RecordCheck:
             except RecordInvalid:
                 continue  # LogCheck has said so
 
-    def ends(
-        self, last: Mapping[tuple[int, int], int], stored: Mapping[tuple[int, int], int]
-    ) -> None:
+    def ends(self, last: Mapping[Epoch, int], stored: Mapping[Epoch, int]) -> None:
         """Compare the last counters of the log, pending ones included, with the database's."""
         for epoch in sorted(last.keys() | stored.keys()):
             if last.get(epoch) != stored.get(epoch):
                 where = emitter_text(*epoch)
                 text = texts("{em}: the database's last number is not the log's.", em=where)
                 self._report.add("epoch-changed", where, text)
+
+    def open(
+        self, log: Mapping[Epoch, Sequence[Range]], stored: Mapping[Epoch, Sequence[Range]]
+    ) -> None:
+        """Compare the numbers that the log leaves open with those that wait in the database."""
+        for epoch in sorted(log.keys() | stored.keys()):
+            if list(log.get(epoch, ())) != list(stored.get(epoch, ())):
+                where = emitter_text(*epoch)
+                text = texts("{em}: numbers are missing without a gap entry.", em=where)
+                self._report.add("counter-gap", where, text)
 
     def servers(self, log: Mapping[int, str], stored: Mapping[int, str]) -> None:
         """Compare the emitters' names in the log with the database's."""
@@ -233,30 +265,75 @@ class RecordCheck:
             if index < end and self._gaps.get(index) != stored.get(index):
                 self._say("gap-forged", index, texts("A gap of the database is not the log's."))
 
+    def names(self, stored: Mapping[int, Sequence[StoredName]]) -> None:
+        """Compare the sealed names with the roots of the days; `stored` is by the day's entry.
+
+        Names of a month whose names were destroyed, and the log says so, may be gone.
+        """
+        for index, day in self._days:
+            rows = stored.get(index, ())
+            if len(rows) == day.named and names_root(rows).hex() == day.names:
+                continue
+            if len(rows) > day.named or not self._may_be_gone(day):
+                text = texts("The pseudonyms of {day} are not those that were signed.", day=day.day)
+                self._say("pseudonym-changed", index, text)
+
+    def finish(self) -> None:
+        """Judge what is missing, now that every `erase` entry is known."""
+        erased = sorted(self._erased)
+        self._report.erased = ranges.count(part for part, _ in erased)
+        for first, last in ranges.subtract(self._absent, [part for part, _ in erased]):
+            for index in range(first, last + 1):
+                self._say("record-missing", index, texts("The record is missing."))
+        for first, last in ranges.subtract([part for part, _ in erased], self._absent):
+            for index in range(first, last + 1):
+                text = texts("The record was said to be erased and is still there.")
+                self._say("record-kept", index, text)
+
     def _entry(self, index: int, leaf: DataLeaf | Control, record: StoredRecord | None) -> None:
         if isinstance(leaf, DataLeaf):
             self._data(index, leaf, record)
             return
         if isinstance(leaf, Gap):
             self._gaps[index] = (leaf.em, leaf.first, leaf.last, leaf.reason)
+        elif isinstance(leaf, Erase):
+            self._erased += [(part, index) for part in ranges.read(leaf.indexes)]
+        elif isinstance(leaf, DayEnd):
+            self._days.append((index, leaf))
+        elif isinstance(leaf, KeyChange) and leaf.fate == "destroyed":
+            self._forgotten.add(leaf.name)
         if record is not None:
             self._say("record-extra", index, texts("A record lies where the log has none."))
 
     def _data(self, index: int, leaf: DataLeaf, record: StoredRecord | None) -> None:
         if record is None:
-            self._say("record-missing", index, texts("The record is missing."))
+            self._note_absent(index)
             return
         self._report.records += 1
         if (record.emitter, record.epoch, record.seq) != leaf[:3]:
             self._say("record-number", index, texts("The record's number is not the log's."))
-        if record.digest != seal(record.digest[:DIGEST_SIZE], record.secret):
-            self._say("record-changed", index, texts("The record's digest was changed."))
+        if record.body is None:
+            self._say("record-changed", index, texts("The record cannot be opened."))
+            return
         try:
-            fields, values = parse_record_both(record.body.encode())
-        except (RecordInvalid, UnicodeEncodeError):
+            fields, values = parse_record_both(record.body)
+        except RecordInvalid:
             self._say("record-changed", index, texts("It is no record of schema v1."))
             return
+        if tuple(fields.get(name) for name in COLUMNS) != record.columns:
+            self._say("record-changed", index, texts("A column is not what the record says."))
         self._committed(index, leaf, fields, commitment(values, record.secret))
+
+    def _may_be_gone(self, day: DayEnd) -> bool:
+        """Tell whether names of the day's month, or an earlier one, were destroyed."""
+        months = {n.removeprefix("names-") for n in self._forgotten if n.startswith("names-")}
+        return any(month <= day.day[:7] for month in months)
+
+    def _note_absent(self, index: int) -> None:
+        if self._absent and self._absent[-1][1] == index - 1:
+            self._absent[-1] = (self._absent[-1][0], index)
+        else:
+            self._absent.append((index, index))
 
     def _committed(
         self, index: int, leaf: DataLeaf, fields: dict[str, Value], found: bytes

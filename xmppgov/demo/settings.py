@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from string import Template
 
+from xmppgov.demo.officers import make_officers
 from xmppgov.demo.prosody import Ports, write_secret
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,6 +23,7 @@ def write_settings(state: Path, domain: str, ports: Ports) -> dict[str, Path]:
     """
     for name in SECRETS:
         write_secret(state / "secrets" / name)
+    make_officers(state / "archive-officers")
     values = {
         "domain": domain,
         "c2s": ports.c2s,

@@ -1,4 +1,4 @@
-"""Keys of the archive: of each month for pseudonyms, of each day for message ids, one to sign.
+"""Keys of the archive: of months for pseudonyms, of days for message ids, of classes for records.
 
 They lie in files of their own, outside the database and its backups, so that a month's key can be
 sealed or destroyed without touching a record. A key is on disk before its first use: after a crash
@@ -8,10 +8,11 @@ no record has a pseudonym under a key that is lost.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from pathlib import Path
 
-from xmppgov.errors import StorageError
+from xmppgov.archive.sealing import PublicKey, SealBroken
+from xmppgov.errors import ConfigurationError, StorageError
 from xmppgov.i18n import Texts
 from xmppgov_archive.log.files import make_folder, write_file
 
@@ -22,13 +23,13 @@ Random = Callable[[int], bytes]
 
 
 class KeyRing:
-    """The keys of months and days in `folder`; `random(n)` returns n random bytes."""
+    """The keys of months, days and classes in `folder`; `random(n)` returns n random bytes."""
 
     def __init__(self, folder: Path, random: Random) -> None:
         self._folder = folder
         self._random = random
         self._keys: dict[str, bytes] = {}
-        self._names: dict[int, tuple[str, str]] = {}
+        self._days: dict[int, str] = {}
 
     def of_month(self, t: int) -> bytes:
         """Return the key of the month (UTC) of `t`, in ms; made when first asked for.
@@ -36,18 +37,44 @@ class KeyRing:
         Raises:
             StorageError: it cannot be read or written.
         """
-        return self._key(self._name(t)[0])
+        return self._key(month_key(self.month(t)))
 
     def of_day(self, t: int) -> bytes:
         """Return the key of the day (UTC) of `t`, in ms; made when first asked for."""
-        return self._key(self._name(t)[1])
+        return self._key(day_key(self._day(t)))
 
-    def _name(self, t: int) -> tuple[str, str]:
-        day = t // DAY
-        if day not in self._names:
-            date = datetime.fromtimestamp(t / 1000, UTC).date().isoformat()
-            self._names[day] = (f"month-{date[:7]}.key", f"day-{date}.key")
-        return self._names[day]
+    def of_class(self, t: int, class_: str) -> bytes:
+        """Return the key of records of a class in the month of `t`; made when first asked for."""
+        return self._key(class_key(self.month(t), class_))
+
+    def find_class(self, t: int, class_: str) -> bytes | None:
+        """Return the key of records of a class in the month of `t`, None where it is gone."""
+        name = class_key(self.month(t), class_)
+        if name not in self._keys and not (self._folder / name).exists():
+            return None
+        return self._key(name)
+
+    def find_month(self, month: str) -> bytes | None:
+        """Return the key of a month (`2026-11`), None where it was sealed or destroyed."""
+        return load_key(self._folder / month_key(month))
+
+    def find_day(self, day: str) -> bytes | None:
+        """Return the key of a day (`2026-11-24`), None where it is gone."""
+        return load_key(self._folder / day_key(day))
+
+    def forget(self, name: str) -> None:
+        """Forget a key whose file is gone."""
+        self._keys.pop(name, None)
+
+    def month(self, t: int) -> str:
+        """Return the month (UTC) of `t`, in ms, as `2026-11`."""
+        return self._day(t)[:7]
+
+    def _day(self, t: int) -> str:
+        number = t // DAY
+        if number not in self._days:
+            self._days[number] = day_text(number)
+        return self._days[number]
 
     def _key(self, name: str) -> bytes:
         if name not in self._keys:
@@ -73,9 +100,48 @@ class KeyRing:
         return key
 
 
+def month_key(month: str) -> str:
+    """Return the name of the file with a month's key."""
+    return f"month-{month}.key"
+
+
+def day_key(day: str) -> str:
+    """Return the name of the file with a day's key."""
+    return f"day-{day}.key"
+
+
+def class_key(month: str, class_: str) -> str:
+    """Return the name of the file with the key of a class's records of a month."""
+    return f"body-{month}-{class_}.key"
+
+
+def day_text(number: int) -> str:
+    """Return a day, given in days since 1970, as `2026-11-24`."""
+    return (date(1970, 1, 1) + timedelta(number)).isoformat()
+
+
 def load_key(path: Path) -> bytes | None:
     """Return the key in `path`, None where it is gone or this user may not read it."""
     try:
         return path.read_bytes()
     except OSError:
         return None
+
+
+def load_public_key(file: Path) -> PublicKey:
+    """Read the officers' public key, to which the names behind pseudonyms are sealed.
+
+    Raises:
+        ConfigurationError: there is none, or the file is none.
+    """
+    try:
+        return PublicKey(bytes.fromhex(file.read_text("ascii").strip()))
+    except OSError as error:
+        raise ConfigurationError(
+            texts(
+                "{path}: the officers' key is missing; make it with: xmppgov archive officers init",
+                path=file,
+            )
+        ) from error
+    except (ValueError, SealBroken) as error:
+        raise ConfigurationError(texts("{path}: it is no officers' key.", path=file)) from error

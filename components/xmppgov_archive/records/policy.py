@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from xmppgov.archive.batch import ENCRYPTIONS, KINDS, SCOPES, Batch, Hole, WireRecord
+from xmppgov.archive.batch import (
+    ENCRYPTIONS,
+    KINDS,
+    MESSAGES,
+    SCOPES,
+    Batch,
+    CountedMessage,
+    Hole,
+    Item,
+    WireRecord,
+    reach,
+)
 from xmppgov.archive.jcs import Value
 from xmppgov_archive.records.pseudonyms import Pseudonyms
 
 UNKNOWN_UNIT = "unknown"
 
 
-class Labels(NamedTuple):
-    """What the operator says of every record: its retention class and its legal basis."""
+class Label(NamedTuple):
+    """What a record is kept under: its retention class and its legal basis."""
 
-    retention_class: str
+    class_: str
     basis: str
+
+
+Labels = Mapping[str, Label]
+"""The label of each family of kinds: "msg", "file", "room", "alert", "dir"."""
+
+
+def family(kind: str) -> str:
+    """Return the family of a record's kind."""
+    return kind.partition(".")[0]
+
+
+def foreign(batch: Batch, allowed: Collection[str]) -> bool:
+    """Tell whether a batch has a kind of records that its emitter may not send.
+
+    Only who sends messages sends those that are only counted.
+    """
+    counts = set(allowed) >= MESSAGES
+    return any(
+        item.kind not in allowed if isinstance(item, WireRecord) else not counts
+        for item in batch.items
+        if not isinstance(item, Hole)
+    )
 
 
 def next_number(batch: Batch, last: int) -> int | None:
@@ -25,14 +58,15 @@ def next_number(batch: Batch, last: int) -> int | None:
     return last + 1 if batch.first > last + 1 else None
 
 
-def fresh(batch: Batch, last: int) -> Iterator[WireRecord | Hole]:
+def fresh(batch: Batch, last: int) -> Iterator[Item]:
     """Yield what of a batch lies behind `last`; a hole that reaches over it is cut."""
     for item in batch.items:
-        if isinstance(item, WireRecord):
-            if item.seq > last:
-                yield item
-        elif item.last > last:
-            yield item._replace(first=max(item.first, last + 1))
+        if reach(item)[1] > last:
+            yield item if not isinstance(item, Hole) else _cut(item, last + 1)
+
+
+def _cut(hole: Hole, first: int) -> Hole:
+    return hole._replace(first=max(hole.first, first))
 
 
 def contradiction(
@@ -44,17 +78,23 @@ def contradiction(
 ) -> int | None:
     """Return the first number up to `last` that the batch gives other content than is committed.
 
-    `digests` holds what is committed for numbers with a record, `gaps` the committed holes.
+    `digests` holds what is committed for numbers with a record, `gaps` the committed holes; a
+    number in neither was a message that is only counted.
     """
     holes = list(gaps)
     for item in batch.items:
+        first, final = reach(item)
+        if first > last:
+            break
         if isinstance(item, WireRecord):
-            if item.seq <= last and digests.get(item.seq) != names.digest(item.content(), item.t):
-                return item.seq
+            odd = digests.get(first) != names.digest(item.content(), item.t)
+        elif isinstance(item, CountedMessage):
+            odd = first in digests or _outside(first, first, holes) is None
         else:
-            odd = _outside(item.first, min(item.last, last), holes)
-            if odd is not None:
-                return odd
+            found = _outside(first, min(final, last), holes)
+            first, odd = found or first, found is not None
+        if odd:
+            return first
     return None
 
 
@@ -62,19 +102,18 @@ def to_record(
     wire: WireRecord, *, em: str, unit: str | None, labels: Labels, names: Pseudonyms
 ) -> dict[str, Value]:
     """Return the record of schema v1 for a record of the wire (docs/protocol/archive.md)."""
-    t = wire.t
+    t, kind = wire.t, KINDS[wire.kind]
+    label = labels[family(kind)]
     record: dict[str, Value] = {
         "v": 1,
-        "kind": KINDS[wire.kind],
+        "kind": kind,
         "id": wire.id,
         "t": t,
         "from": names.of("person", wire.sender, t),
         "org": UNKNOWN_UNIT if unit is None else names.of("unit", unit, t),
-        "class": labels.retention_class,
-        "basis": labels.basis,
+        "class": label.class_,
+        "basis": label.basis,
         "scope": SCOPES[wire.path],
-        "enc": ENCRYPTIONS[wire.enc],
-        "size": round_up(wire.size),
         "em": em,
         "es": wire.seq,
         "state": wire.state,
@@ -85,6 +124,10 @@ def to_record(
         record["room"] = names.of("room", wire.room, t)
     if wire.n is not None:
         record["n"] = wire.n
+    if wire.enc is not None:
+        record["enc"] = ENCRYPTIONS[wire.enc]
+    if wire.size is not None:
+        record["size"] = round_up(wire.size)
     if wire.sid is not None:
         record["ref"] = names.of_id("ref", wire.sid, t)
     if wire.oid is not None:

@@ -6,43 +6,38 @@ padding. The label keeps a person, a room and a unit of the same name apart.
 
 from __future__ import annotations
 
-import base64
 import hmac
-from datetime import UTC, datetime
-from typing import NamedTuple
 
+from xmppgov.archive.day import written
+from xmppgov.archive.sealing import PublicKey, pad
+from xmppgov.archive.verify import StoredName
 from xmppgov_archive.records.keys import DAY, KeyRing
 
 LONGEST_MEMORY = 50_000  # pseudonyms kept in memory
 
 
-class Name(NamedTuple):
-    """A pseudonym and what it stands for; `sort` is "person", "room" or "unit"."""
-
-    pseudonym: str
-    month: str
-    sort: str
-    address: str
-
-
 class Pseudonyms:
-    """Makes pseudonyms, and notes those that the store does not know yet."""
+    """Makes pseudonyms, and seals what they stand for to the officers' key `resolving`."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, resolving: PublicKey) -> None:
         self._keys = keys
-        self._made: dict[tuple[str, str, int], Name] = {}
+        self._resolving = resolving
+        self._made: dict[tuple[str, str, int], str] = {}
         self._stored: set[str] = set()
-        self._new: dict[str, Name] = {}
+        self._new: dict[str, StoredName] = {}
 
     def of(self, sort: str, address: str, t: int) -> str:
-        """Return the pseudonym of a person, room or unit in the month of `t` (ms)."""
+        """Return the pseudonym of a person, room or unit in the month of `t` (ms).
+
+        `sort` is "person", "room" or "unit".
+        """
         key = (sort, address, t // DAY)
-        name = self._made.get(key)
-        if name is None:
-            name = self._remember(key, t)
-        if name.pseudonym not in self._stored:
-            self._new[name.pseudonym] = name
-        return name.pseudonym
+        pseudonym = self._made.get(key)
+        if pseudonym is None:
+            pseudonym = self._remember(key, t)
+        if pseudonym not in self._stored and pseudonym not in self._new:
+            self._new[pseudonym] = self._sealed(pseudonym, sort, address, t)
+        return pseudonym
 
     def of_id(self, sort: str, value: str, t: int) -> str:
         """Return the keyed hash of a message id ("ref" or "oid") under the day's key."""
@@ -52,7 +47,7 @@ class Pseudonyms:
         """Return 16 bytes that are equal for equal records of the wire, under the month's key."""
         return hmac.digest(self._keys.of_month(t), b"xmppgov/wire/v1\0" + content, "sha256")[:16]
 
-    def new(self) -> tuple[Name, ...]:
+    def new(self) -> tuple[StoredName, ...]:
         """Return the names that have to be stored with the records that use them."""
         return tuple(self._new.values())
 
@@ -63,17 +58,25 @@ class Pseudonyms:
         self._stored.update(self._new)
         self._new.clear()
 
-    def _remember(self, key: tuple[str, str, int], t: int) -> Name:
+    def _remember(self, key: tuple[str, str, int], t: int) -> str:
         if len(self._made) > LONGEST_MEMORY:
             self._made.clear()
         sort, address, _ = key
-        pseudonym = keyed(self._keys.of_month(t), sort, address.encode())
-        month = datetime.fromtimestamp(t / 1000, UTC).strftime("%Y-%m")
-        name = self._made[key] = Name(pseudonym, month, sort, address)
-        return name
+        pseudonym = self._made[key] = keyed(self._keys.of_month(t), sort, address.encode())
+        return pseudonym
+
+    def _sealed(self, pseudonym: str, sort: str, address: str, t: int) -> StoredName:
+        month = self._keys.month(t)
+        box = self._resolving.seal(pad(address), name_info(pseudonym, month, sort))
+        return StoredName(pseudonym, month, sort, box)
+
+
+def name_info(pseudonym: str, month: str, sort: str) -> bytes:
+    """Return what a sealed name is bound to."""
+    return b"xmppgov/name/v1\0" + "\0".join((pseudonym, month, sort)).encode()
 
 
 def keyed(key: bytes, sort: str, value: bytes) -> str:
     """Return the pseudonym of `value` under `key` with the label of `sort`."""
     digest = hmac.digest(key, b"xmppgov/%b/v1\0%b" % (sort.encode(), value), "sha256")
-    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+    return written(digest[:16])

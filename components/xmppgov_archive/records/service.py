@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NamedTuple, Self
 
 import structlog
 
-from xmppgov.archive import jcs
-from xmppgov.archive.batch import Batch, Hole, WireRecord
-from xmppgov.archive.model import (
-    FIELDS,
-    LARGEST_EMITTER,
-    SECRET_SIZE,
-    Control,
-    EmitterStart,
-    Gap,
-    commitment,
-    control_leaf,
-    data_leaf,
-    emitter_text,
-    encode_fields,
-)
-from xmppgov.archive.verify import seal
+from xmppgov.archive.batch import Batch, CountedMessage, Hole, Item, Progress, WireRecord
+from xmppgov.archive.leaf import Control, EmitterStart, Gap, control_leaf
+from xmppgov.archive.model import LARGEST_EMITTER, SECRET_SIZE, emitter_text
 from xmppgov.errors import LocalFault
 from xmppgov.i18n import Texts
 from xmppgov_archive.log.integrator import HistoryBroken, Integrator
+from xmppgov_archive.records.closing import Closing
+from xmppgov_archive.records.entries import Entries
 from xmppgov_archive.records.policy import Labels, contradiction, fresh, next_number, to_record
 from xmppgov_archive.records.pseudonyms import Pseudonyms
-from xmppgov_archive.records.store import Emitter, NewGap, NewRecord, RecordStore
+from xmppgov_archive.records.rest import AtRest
+from xmppgov_archive.records.store import Emitter, RecordStore, Spool
 from xmppgov_archive.records.units import Units
 
 texts = Texts("xmppgov_archive")
 log = structlog.get_logger()
+TICK = 10.0  # seconds between two looks at the clock
 
 
 class Committed(NamedTuple):
@@ -55,41 +46,10 @@ class Contradicted(NamedTuple):
     seq: int
 
 
-class _Entries:
-    """What a batch adds to the log, index by index."""
-
-    def __init__(self, index: int, number: int, epoch: int) -> None:
-        self.number, self.epoch = number, epoch
-        self.leaves: list[tuple[int, bytes]] = []
-        self.records: list[NewRecord] = []
-        self.gaps: list[NewGap] = []
-        self._index = index
-
-    def control(self, control: Control) -> int:
-        """Add a control entry; return its index."""
-        return self._add(control_leaf(control))
-
-    def record(self, seq: int, digest: bytes, secret: bytes, values: list[bytes]) -> None:
-        """Add a record, given the canonical values of its fields."""
-        leaf = data_leaf(self.number, self.epoch, seq, commitment(values, secret))
-        body = jcs.join({name: value for name, value in zip(FIELDS, values, strict=True) if value})
-        index = self._add(leaf)
-        sealed = seal(digest, secret)
-        self.records.append(
-            NewRecord(index, self.number, self.epoch, seq, sealed, secret, body.decode())
-        )
-
-    def _add(self, leaf: bytes) -> int:
-        index = self._index
-        self._index += 1
-        self.leaves.append((index, leaf))
-        return index
-
-
 class Archive:
     """Commits batches, one after the other, and keeps the log following them.
 
-    Use as an async context manager: on entering, what a crash left is integrated.
+    Use as an async context manager: on entering, what a crash left is integrated and closed.
     `clock` returns ms UTC, `random(n)` n random bytes.
     """
 
@@ -99,22 +59,26 @@ class Archive:
         store: RecordStore,
         integrator: Integrator,
         names: Pseudonyms,
+        rest: AtRest,
         units: Units,
         labels: Labels,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
         self._store, self._integrator = store, integrator
-        self._names, self._units, self._labels = names, units, labels
+        self._names, self._rest, self._units, self._labels = names, rest, units, labels
         self._clock, self._random = clock, random
+        self._closing = Closing(store, clock)
         self._turn = asyncio.Lock()
         self._broken: HistoryBroken | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._integrator.integrate()
-        task = asyncio.get_running_loop().create_task(self._follow())
-        self._stack.push_async_callback(self._stop, task)
+        await self.close_what_is_due()
+        loop = asyncio.get_running_loop()
+        self._stack.push_async_callback(self._stop, loop.create_task(self._follow()))
+        self._stack.push_async_callback(_cancelled, loop.create_task(self._keep_time()))
         self._stack.push_async_callback(self._units.close)
         return self
 
@@ -128,9 +92,7 @@ class Archive:
             LocalFault: the history is broken and the archive takes nothing more.
             sqlite3.Error: the disk is full or broken; nothing was committed.
         """
-        if self._broken is not None:
-            raise LocalFault(texts("The archive has stopped; its operator knows why."))
-        async with self._turn:
+        async with self._my_turn():
             known = await self._store.emitter(server, batch.epoch)
             last = known.last or 0
             missing = next_number(batch, last)
@@ -145,33 +107,79 @@ class Archive:
                 self._integrator.wake()
         return Committed(batch.last)
 
-    async def last(self, server: str, epoch: int) -> int:
+    async def last(self, server: str, asked: Progress) -> int:
         """Return the last committed number of an emitter's epoch, 0 where there is none."""
         async with self._turn:
-            return (await self._store.emitter(server, epoch)).last or 0
+            if asked.waiting is not None:
+                async with self._store.transaction():
+                    await self._heard(server, asked.waiting, None)
+            return (await self._store.emitter(server, asked.epoch)).last or 0
+
+    async def write(self, *controls: Control) -> int:
+        """Add control entries of another feature to the log; return the last one's index.
+
+        They are durable when this returns, and signed a moment later.
+        """
+        async with self.adding() as add:
+            return await add(*controls)
+
+    @asynccontextmanager
+    async def adding(self) -> AsyncIterator[Callable[..., Awaitable[int]]]:
+        """One transaction that adds control entries and whatever else the block writes.
+
+        The block is given a function that takes control entries and returns the last one's index.
+        """
+
+        async def add(*controls: Control) -> int:
+            first = await self._store.next_index()
+            leaves = [(first + n, control_leaf(control)) for n, control in enumerate(controls)]
+            await self._store.add_leaves(leaves)
+            return leaves[-1][0]
+
+        async with self._my_turn():
+            async with self._store.transaction():
+                yield add
+            self._integrator.wake()
+
+    async def close_what_is_due(self) -> None:
+        """Write what the clock asks for: counted numbers each minute, the end of each day."""
+        async with self._my_turn():
+            if await self._closing.due():
+                self._integrator.wake()
+
+    @asynccontextmanager
+    async def _my_turn(self) -> AsyncIterator[None]:
+        if self._broken is not None:
+            raise LocalFault(texts("The archive has stopped; its operator knows why."))
+        async with self._turn:
+            yield
 
     async def _contradiction(self, known: Emitter, batch: Batch, last: int) -> int | None:
         if known.number is None or batch.first > last:
             return None
         place = known.number, batch.epoch, batch.first, min(batch.last, last)
-        digests, gaps = await self._store.digests(*place), await self._store.gaps(*place)
+        boxes, gaps = await self._store.sealed(*place), await self._store.gaps(*place)
+        digests = {seq: self._rest.open(*box).digest for seq, box in boxes.items()}
         return contradiction(batch, last, digests, gaps, self._names)
 
     async def _append(self, server: str, known: Emitter, batch: Batch, last: int) -> None:
         async with self._store.transaction():
             number = known.number or await self._number(server)
-            entries = _Entries(await self._store.next_index(), number, batch.epoch)
+            first = await self._store.next_index()
+            entries = Entries(first, number, batch.epoch, self._rest)
             if known.last is None:
-                entries.control(self._start(server, entries))
+                entries.control(await self._start(server, entries))
             for item in fresh(batch, last):
-                if isinstance(item, WireRecord):
-                    self._add_record(entries, item)
-                else:
-                    self._add_gap(entries, item)
-            names = self._names.new()
-            await self._store.append(entries.leaves, entries.records, entries.gaps, names)
-            await self._store.set_last(number, batch.epoch, batch.last)
+                self._add(entries, item)
+            await self._store.append(number, batch.epoch, entries.all())
+            await self._store.add_names(self._names.new())
+            await self._store.set_last(number, batch.epoch, batch.last, first)
+            if batch.waiting is not None:
+                await self._heard(server, batch.waiting, _oldest(batch))
         self._names.stored()
+
+    async def _heard(self, server: str, waiting: int, oldest: int | None) -> None:
+        await self._store.set_spool(Spool(server, waiting, oldest, self._clock()))
 
     async def _number(self, server: str) -> int:
         number = await self._store.add_emitter(server)
@@ -179,24 +187,39 @@ class Archive:
             raise LocalFault(texts("The log has no number left for another server."))
         return number
 
-    def _start(self, server: str, entries: _Entries) -> EmitterStart:
-        em = emitter_text(entries.number, entries.epoch)
-        return EmitterStart(v=1, kind="emitter.start", em=em, emitter=server, t=self._clock())
-
-    def _add_record(self, entries: _Entries, wire: WireRecord) -> None:
-        em = emitter_text(entries.number, entries.epoch)
-        record = to_record(
-            wire, em=em, unit=self._units.of(wire.sender), labels=self._labels, names=self._names
+    async def _start(self, server: str, entries: Entries) -> EmitterStart:
+        before = await self._store.newest_epoch(entries.number)
+        return EmitterStart(
+            v=1,
+            kind="emitter.start",
+            t=self._clock(),
+            em=emitter_text(entries.number, entries.epoch),
+            emitter=server,
+            previous=emitter_text(entries.number, before[0]) if before else None,
+            last=before[1] if before else None,
         )
-        digest = self._names.digest(wire.content(), wire.t)
-        entries.record(wire.seq, digest, self._random(SECRET_SIZE), encode_fields(record))
 
-    def _add_gap(self, entries: _Entries, hole: Hole) -> None:
+    def _add(self, entries: Entries, item: Item) -> None:
+        if isinstance(item, WireRecord):
+            self._add_record(entries, item)
+        elif isinstance(item, CountedMessage):
+            now = self._clock()
+            entries.counted(item.seq, self._names.of("room", item.room, now) if item.room else "-")
+        else:
+            self._add_gap(entries, item)
+
+    def _add_record(self, entries: Entries, wire: WireRecord) -> None:
+        em = emitter_text(entries.number, entries.epoch)
+        unit = self._units.of(wire.sender)
+        record = to_record(wire, em=em, unit=unit, labels=self._labels, names=self._names)
+        digest = self._names.digest(wire.content(), wire.t)
+        entries.record(wire.seq, record, digest, self._random(SECRET_SIZE))
+
+    def _add_gap(self, entries: Entries, hole: Hole) -> None:
         em = emitter_text(entries.number, entries.epoch)
         fields = {"first": hole.first, "last": hole.last, "reason": hole.reason}
         gap = Gap.model_validate({"v": 1, "kind": "gap", "em": em, "t": self._clock(), **fields})
-        index = entries.control(gap)
-        entries.gaps.append(NewGap(index, entries.number, entries.epoch, *hole))
+        entries.gap(gap, *hole)
 
     async def _alarm(self, server: str, epoch: int, seq: int) -> None:
         log.error("ALARM: a committed record came again with other content", server=server, seq=seq)
@@ -209,6 +232,25 @@ class Archive:
             self._broken = error
             log.error("ALARM: the archive takes nothing more", reason=str(error))
 
+    async def _keep_time(self) -> None:
+        while self._broken is None:
+            await asyncio.sleep(TICK)
+            try:
+                await self.close_what_is_due()
+            except Exception as error:
+                log.error("minutes and days cannot be closed for now", reason=type(error).__name__)
+
     async def _stop(self, task: asyncio.Task[None]) -> None:
         self._integrator.stop()
         await task
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _oldest(batch: Batch) -> int | None:
+    """Return the time of a batch's first record (ms): about as old is what waits behind it."""
+    return next((item.t for item in batch.items if isinstance(item, WireRecord)), None)

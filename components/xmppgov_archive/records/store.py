@@ -1,17 +1,16 @@
-"""All SQL of what a batch becomes: records, leaves, holes, pseudonyms, alarms."""
+"""All SQL of what a batch becomes: records, entries, holes, counts, sealed names, alarms."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from xmppgov.archive import jcs
-from xmppgov.archive.verify import DIGEST_SIZE, StoredRecord
+from xmppgov.archive.ranges import Range
+from xmppgov.archive.verify import StoredName
 from xmppgov.storage.database import Database
 from xmppgov.storage.migrations import Schema
-from xmppgov_archive.records.pseudonyms import Name
 
 _TABLES = """
 CREATE TABLE emitters (
@@ -19,59 +18,80 @@ CREATE TABLE emitters (
 ) STRICT;
 CREATE TABLE epochs (
     emitter INTEGER NOT NULL REFERENCES emitters, epoch INTEGER NOT NULL, last INTEGER NOT NULL,
+    opened INTEGER NOT NULL,  -- the index of its first entry
     PRIMARY KEY (emitter, epoch)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE leaves (idx INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 CREATE TABLE records (
     idx INTEGER PRIMARY KEY,
     emitter INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
-    digest BLOB NOT NULL, secret BLOB NOT NULL, body TEXT NOT NULL,
-    t INTEGER AS (body ->> '$.t'), uuid TEXT AS (body ->> '$.id'),
-    sender TEXT AS (body ->> '$.from'), recipient TEXT AS (body ->> '$.to'),
-    room TEXT AS (body ->> '$.room'),
+    t INTEGER NOT NULL, class TEXT NOT NULL,
+    sender TEXT NOT NULL, recipient TEXT, room TEXT, org TEXT NOT NULL,  -- pseudonyms
+    sealed BLOB NOT NULL,  -- digest, secret and body under the key of the month and the class
     UNIQUE (emitter, epoch, seq)
 ) STRICT;
 CREATE INDEX records_by_time ON records (t);
-CREATE INDEX records_by_uuid ON records (uuid);
 CREATE INDEX records_by_sender ON records (sender, t);
 CREATE INDEX records_by_recipient ON records (recipient, t) WHERE recipient IS NOT NULL;
 CREATE INDEX records_by_room ON records (room, t) WHERE room IS NOT NULL;
+CREATE INDEX records_by_org ON records (org, t);
 CREATE TABLE gaps (
     idx INTEGER PRIMARY KEY, emitter INTEGER NOT NULL, epoch INTEGER NOT NULL,
     first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT NOT NULL
 ) STRICT;
 CREATE INDEX gaps_by_number ON gaps (emitter, epoch, last);
-CREATE TABLE pseudonyms (
-    pseudonym TEXT PRIMARY KEY, month TEXT NOT NULL, sort TEXT NOT NULL, address TEXT NOT NULL
+CREATE TABLE counted (  -- numbers of counted messages that no entry names yet
+    emitter INTEGER NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (emitter, epoch, first)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX pseudonyms_by_address ON pseudonyms (address);
+CREATE TABLE sums (room TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE refs (  -- references of messages by the day of their time, in days since 1970
+    day INTEGER NOT NULL, part INTEGER NOT NULL, ref BLOB NOT NULL, idx INTEGER NOT NULL,
+    PRIMARY KEY (day, part, ref, idx)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE days (  -- parts of days that an entry has closed
+    day INTEGER NOT NULL, part INTEGER NOT NULL, idx INTEGER NOT NULL, in_turn INTEGER NOT NULL,
+    PRIMARY KEY (day, part)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE names (
+    pseudonym TEXT PRIMARY KEY, month TEXT NOT NULL, sort TEXT NOT NULL,
+    sealed BLOB NOT NULL,  -- the address, to the officers' key
+    closed INTEGER  -- the index of the entry that covers it
+) STRICT, WITHOUT ROWID;
+CREATE INDEX names_by_entry ON names (closed);
 CREATE TABLE alarms (
     server TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
     count INTEGER NOT NULL, first_t INTEGER NOT NULL, last_t INTEGER NOT NULL,
     PRIMARY KEY (server, epoch, seq, reason)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE spools (  -- what each emitter last said of its spool; times in ms
+    server TEXT PRIMARY KEY, waiting INTEGER NOT NULL, oldest INTEGER, heard INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 SCHEMA = Schema("archive", (_TABLES,))
-_ROWS = "SELECT idx, emitter, epoch, seq, digest, secret, body FROM records"
 
 
 class Emitter(NamedTuple):
-    """A server's number, and the last counter of one of its epochs; None where nothing is known."""
+    """An emitter's number, and the last counter of one of its epochs; None where unknown."""
 
     number: int | None
     last: int | None
 
 
 class NewRecord(NamedTuple):
-    """A record that is about to be committed at `idx`."""
+    """A record that is about to be committed at `idx`; a row of `records`."""
 
     idx: int
     emitter: int
     epoch: int
     seq: int
-    digest: bytes
-    secret: bytes
-    body: str
+    t: int
+    class_: str
+    sender: str
+    recipient: str | None
+    room: str | None
+    org: str
+    sealed: bytes
 
 
 class NewGap(NamedTuple):
@@ -85,48 +105,44 @@ class NewGap(NamedTuple):
     reason: str
 
 
-class EpochState(NamedTuple):
-    """One emitter's epoch as `status` shows it."""
+class NewReference(NamedTuple):
+    """A message's reference (16 bytes) on the day of its time, in days since 1970."""
+
+    day: int
+    ref: bytes
+    idx: int
+
+
+class NewEntries(NamedTuple):
+    """Everything that one transaction adds to the log and beside it."""
+
+    leaves: Sequence[tuple[int, bytes]]
+    records: Sequence[NewRecord]
+    gaps: Sequence[NewGap]
+    references: Sequence[NewReference]
+    counted: Sequence[Range]
+    sums: Mapping[str, int]
+
+
+class Spool(NamedTuple):
+    """What an emitter said of its spool: records behind the batch, time of the oldest (ms)."""
 
     server: str
-    emitter: int
-    epoch: int
-    last: int
-    records: int
-    missing: int
-
-
-class Alarm(NamedTuple):
-    """A batch that contradicted what is committed; `first_t` and `last_t` in ms."""
-
-    server: str
-    epoch: int
-    seq: int
-    reason: str
-    times: int
-    first_t: int
-    last_t: int
-
-
-class Criteria(NamedTuple):
-    """What `query` looks for; times in ms, `person` and `room` bare addresses."""
-
-    start: int | None = None
-    end: int | None = None
-    person: str | None = None
-    room: str | None = None
+    waiting: int
+    oldest: int | None
+    heard: int
 
 
 class RecordStore:
-    """The database of records."""
+    """The database of records, as its one writer sees it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     @classmethod
-    async def open(cls, path: Path) -> RecordStore:
+    async def open(cls, path: Path, *schemas: Schema) -> RecordStore:
         """Open for writing, creating the database at first. Raises `StorageError`."""
-        return cls(await Database.open(path, SCHEMA))
+        return cls(await Database.open(path, SCHEMA, *schemas))
 
     @classmethod
     async def open_read_only(cls, path: Path) -> RecordStore:
@@ -137,6 +153,11 @@ class RecordStore:
         """Close the database."""
         await self._database.close()
 
+    @property
+    def database(self) -> Database:
+        """The database, for the stores of the archive's other features: it has one writer."""
+        return self._database
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Commit everything that the block writes, or nothing of it."""
@@ -144,7 +165,7 @@ class RecordStore:
             yield
 
     async def emitter(self, server: str, epoch: int) -> Emitter:
-        """Return what is known of a server's epoch."""
+        """Return what is known of an emitter's epoch."""
         row = await self._database.fetch_one(
             "SELECT number, last FROM emitters LEFT JOIN epochs ON emitter = number AND epoch = ?"
             " WHERE server = ?",
@@ -153,7 +174,7 @@ class RecordStore:
         return Emitter(*row) if row else Emitter(None, None)
 
     async def add_emitter(self, server: str) -> int:
-        """Give a server the next number."""
+        """Give an emitter the next number."""
         await self._database.execute(
             "INSERT INTO emitters (number, server)"
             " SELECT ifnull(max(number), 0) + 1, ? FROM emitters",
@@ -164,21 +185,31 @@ class RecordStore:
         )
         return int(row[0]) if row else 0
 
+    async def newest_epoch(self, emitter: int) -> tuple[int, int] | None:
+        """Return epoch and last number of the epoch that an emitter opened last, if any."""
+        row = await self._database.fetch_one(
+            "SELECT epoch, last FROM epochs WHERE emitter = ? ORDER BY opened DESC LIMIT 1",
+            (emitter,),
+        )
+        return (row[0], row[1]) if row else None
+
     async def next_index(self) -> int:
         """Return the index of the entry that comes next."""
         row = await self._database.fetch_one("SELECT ifnull(max(idx), -1) + 1 FROM leaves")
         return int(row[0]) if row else 0
 
-    async def digests(self, emitter: int, epoch: int, first: int, last: int) -> dict[int, bytes]:
-        """Return the digests of committed records by number."""
+    async def sealed(
+        self, emitter: int, epoch: int, first: int, last: int
+    ) -> dict[int, tuple[int, int, str, bytes]]:
+        """Return index, time, class and box of committed records by number."""
         rows = await self._database.fetch_all(
-            "SELECT seq, digest FROM records"
+            "SELECT seq, idx, t, class, sealed FROM records"
             " WHERE emitter = ? AND epoch = ? AND seq BETWEEN ? AND ?",
             (emitter, epoch, first, last),
         )
-        return {row[0]: row[1][:DIGEST_SIZE] for row in rows}
+        return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
 
-    async def gaps(self, emitter: int, epoch: int, first: int, last: int) -> list[tuple[int, int]]:
+    async def gaps(self, emitter: int, epoch: int, first: int, last: int) -> list[Range]:
         """Return the committed holes that touch [first, last], in order."""
         rows = await self._database.fetch_all(
             "SELECT first, last FROM gaps"
@@ -187,31 +218,49 @@ class RecordStore:
         )
         return [(row[0], row[1]) for row in rows]
 
-    async def append(
-        self,
-        leaves: Sequence[tuple[int, bytes]],
-        records: Sequence[NewRecord],
-        gaps: Sequence[NewGap],
-        names: Iterable[Name],
-    ) -> None:
+    async def append(self, number: int, epoch: int, new: NewEntries) -> None:
         """Write entries and what belongs to them; within a transaction."""
         database = self._database
-        await database.execute_many("INSERT INTO leaves VALUES (?, ?)", leaves)
+        await self.add_leaves(new.leaves)
         await database.execute_many(
-            "INSERT INTO records (idx, emitter, epoch, seq, digest, secret, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            records,
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", new.records
         )
-        if gaps:
-            await database.execute_many("INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?)", gaps)
-        await database.execute_many("INSERT OR IGNORE INTO pseudonyms VALUES (?, ?, ?, ?)", names)
+        if new.gaps:
+            await database.execute_many("INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?)", new.gaps)
+        await database.execute_many(
+            "INSERT INTO refs SELECT ?1, count(*) + 1, ?2, ?3 FROM days WHERE day = ?1",
+            new.references,
+        )
+        await database.execute_many(
+            "INSERT INTO counted VALUES (?, ?, ?, ?)",
+            [(number, epoch, *part) for part in new.counted],
+        )
+        await database.execute_many(
+            "INSERT INTO sums VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            new.sums.items(),
+        )
 
-    async def set_last(self, emitter: int, epoch: int, last: int) -> None:
-        """Note the last counter of an epoch; within a transaction."""
-        await self._database.execute(
-            "INSERT INTO epochs VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET last = excluded.last",
-            (emitter, epoch, last),
+    async def add_leaves(self, leaves: Sequence[tuple[int, bytes]]) -> None:
+        """Write entries at their indexes; within a transaction."""
+        await self._database.execute_many("INSERT INTO leaves VALUES (?, ?)", leaves)
+
+    async def add_names(self, names: Iterable[StoredName]) -> None:
+        """Write sealed names that are not there yet; within a transaction."""
+        await self._database.execute_many(
+            "INSERT OR IGNORE INTO names (pseudonym, month, sort, sealed) VALUES (?, ?, ?, ?)",
+            names,
         )
+
+    async def set_last(self, emitter: int, epoch: int, last: int, opened: int) -> None:
+        """Note the last counter of an epoch, which `opened` began; within a transaction."""
+        await self._database.execute(
+            "INSERT INTO epochs VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET last = excluded.last",
+            (emitter, epoch, last, opened),
+        )
+
+    async def set_spool(self, spool: Spool) -> None:
+        """Note what an emitter says of its spool; within a transaction."""
+        await self._database.execute("INSERT OR REPLACE INTO spools VALUES (?, ?, ?, ?)", spool)
 
     async def alarm(self, server: str, epoch: int, seq: int, reason: str, t: int) -> None:
         """Count a contradiction at time `t` (ms)."""
@@ -229,120 +278,64 @@ class RecordStore:
         )
         return [row[0] for row in rows]
 
-    async def indexed_leaves(self, start: int, end: int) -> dict[int, bytes]:
-        """Return the entries in [start, end) by index."""
+    async def open_counts(self) -> dict[tuple[int, int], list[Range]]:
+        """Return the counted numbers that no entry names yet, by emitter and epoch."""
         rows = await self._database.fetch_all(
-            "SELECT idx, data FROM leaves WHERE idx >= ? AND idx < ?", (start, end)
+            "SELECT * FROM counted ORDER BY emitter, epoch, first"
         )
-        return {row[0]: row[1] for row in rows}
+        found: dict[tuple[int, int], list[Range]] = {}
+        for emitter, epoch, first, last in rows:
+            parts = found.setdefault((emitter, epoch), [])
+            if parts and parts[-1][1] == first - 1:
+                parts[-1] = (parts[-1][0], last)
+            else:
+                parts.append((first, last))
+        return found
 
-    async def records(self, start: int, end: int) -> list[StoredRecord]:
-        """Return the records with an index in [start, end), in order."""
+    async def take_counts(self) -> None:
+        """Forget the counted numbers, which an entry names now; within a transaction."""
+        await self._database.execute("DELETE FROM counted")
+
+    async def sums(self) -> dict[str, int]:
+        """Return how many messages were counted in each room since the last day was closed."""
+        return {row[0]: row[1] for row in await self._database.fetch_all("SELECT * FROM sums")}
+
+    async def take_sums(self) -> None:
+        """Forget the sums, which an entry holds now; within a transaction."""
+        await self._database.execute("DELETE FROM sums")
+
+    async def last_day(self) -> int | None:
+        """Return the latest day (since 1970) that was closed in turn, None before the first."""
+        row = await self._database.fetch_one("SELECT max(day) FROM days WHERE in_turn")
+        return int(row[0]) if row and row[0] is not None else None
+
+    async def open_days(self, before: int) -> list[tuple[int, int]]:
+        """Return day and part of the references before a day that no entry has closed."""
         rows = await self._database.fetch_all(
-            f"{_ROWS} WHERE idx >= ? AND idx < ? ORDER BY idx",
-            (start, end),
-        )
-        return [StoredRecord(*row) for row in rows]
-
-    async def index_of(self, uuid: str) -> int | None:
-        """Return the index of the record with an id (UUIDv7)."""
-        row = await self._database.fetch_one(
-            "SELECT idx FROM records WHERE uuid = ? ORDER BY idx LIMIT 1", (uuid,)
-        )
-        return int(row[0]) if row else None
-
-    async def find(self, criteria: Criteria, limit: int) -> list[tuple[int, str]]:
-        """Return index and body of the first `limit` records that fit, oldest first."""
-        where: list[str] = ["1"]
-        params: list[int | str] = []
-        if criteria.start is not None:
-            where.append("t >= ?")
-            params.append(criteria.start)
-        if criteria.end is not None:
-            where.append("t < ?")
-            params.append(criteria.end)
-        named = "(SELECT pseudonym FROM pseudonyms WHERE address = ? AND sort = '{}')"
-        if criteria.room is not None:
-            where.append(f"room IN {named.format('room')}")
-            params.append(criteria.room)
-        if criteria.person is not None:
-            person = named.format("person")
-            where.append(f"(sender IN {person} OR recipient IN {person})")
-            params += [criteria.person, criteria.person]
-        rows = await self._database.fetch_all(
-            f"SELECT idx, body FROM records WHERE {' AND '.join(where)}"  # noqa: S608
-            " ORDER BY t, idx LIMIT ?",
-            [*params, limit],
+            "SELECT DISTINCT day, part FROM refs r WHERE day < ?"
+            " AND NOT EXISTS (SELECT 1 FROM days d WHERE d.day = r.day AND d.part = r.part)"
+            " ORDER BY day, part",
+            (before,),
         )
         return [(row[0], row[1]) for row in rows]
 
-    async def addresses(self, pseudonyms: Iterable[str]) -> dict[str, str]:
-        """Return what pseudonyms stand for, as far as it is known."""
-        wanted = list(pseudonyms)
-        marks = ",".join("?" * len(wanted))
+    async def references(self, day: int, part: int) -> list[bytes]:
+        """Return the references of a part of a day, each once, in order."""
         rows = await self._database.fetch_all(
-            f"SELECT pseudonym, address FROM pseudonyms WHERE pseudonym IN ({marks})",  # noqa: S608
-            wanted,
-        )
-        return {row[0]: row[1] for row in rows}
-
-    async def epochs(self) -> list[EpochState]:
-        """Return every epoch of every emitter."""
-        rows = await self._database.fetch_all(
-            "SELECT server, number, e.epoch, e.last,"
-            " (SELECT count(*) FROM records r WHERE r.emitter = number AND r.epoch = e.epoch),"
-            " (SELECT ifnull(sum(g.last - g.first + 1), 0) FROM gaps g"
-            "  WHERE g.emitter = number AND g.epoch = e.epoch)"
-            " FROM epochs e JOIN emitters ON number = e.emitter ORDER BY server, e.epoch"
-        )
-        return [EpochState(*row) for row in rows]
-
-    async def all_gaps(self) -> dict[int, tuple[str, int, int, str]]:
-        """Return em, first, last and reason of every committed hole, by index."""
-        rows = await self._database.fetch_all(
-            "SELECT idx, emitter || '/' || epoch, first, last, reason FROM gaps ORDER BY idx"
-        )
-        return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
-
-    async def servers(self) -> dict[int, str]:
-        """Return the servers by emitter number."""
-        rows = await self._database.fetch_all("SELECT number, server FROM emitters")
-        return {row[0]: row[1] for row in rows}
-
-    async def names(self) -> list[Name]:
-        """Return every pseudonym and what it stands for."""
-        rows = await self._database.fetch_all("SELECT * FROM pseudonyms")
-        return [Name(*row) for row in rows]
-
-    async def ends(
-        self, start: int
-    ) -> tuple[list[bytes], dict[tuple[int, int], int], dict[int, str]]:
-        """Return entries from `start`, last numbers and servers, all of one moment."""
-        await self._database.execute("BEGIN")
-        try:
-            rows = await self._database.fetch_all("SELECT emitter, epoch, last FROM epochs")
-            ends = {(row[0], row[1]): row[2] for row in rows}
-            return await self.leaves(start, jcs.LARGEST_INTEGER), ends, await self.servers()
-        finally:
-            await self._database.execute("ROLLBACK")
-
-    async def strays(self, size: int) -> list[int]:
-        """Return the indexes of records without an entry, or before the first."""
-        rows = await self._database.fetch_all(
-            "SELECT idx FROM records WHERE idx < 0 OR idx >= ?"
-            " AND idx NOT IN (SELECT idx FROM leaves WHERE idx >= ?)",
-            (size, size),
+            "SELECT DISTINCT ref FROM refs WHERE day = ? AND part = ? ORDER BY ref", (day, part)
         )
         return [row[0] for row in rows]
 
-    async def alarms(self) -> list[Alarm]:
-        """Return every contradiction, the latest first."""
-        rows = await self._database.fetch_all("SELECT * FROM alarms ORDER BY last_t DESC")
-        return [Alarm(*row) for row in rows]
-
-    async def counts(self) -> tuple[int, int]:
-        """Return how many records and how many entries of the log there are."""
-        row = await self._database.fetch_one(
-            "SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM leaves)"
+    async def new_names(self) -> list[StoredName]:
+        """Return the sealed names that no closed day covers."""
+        rows = await self._database.fetch_all(
+            "SELECT pseudonym, month, sort, sealed FROM names WHERE closed IS NULL"
         )
-        return (row[0], row[1]) if row else (0, 0)
+        return [StoredName(*row) for row in rows]
+
+    async def close_day(self, day: int, part: int, index: int, in_turn: bool) -> None:
+        """Note that entry `index` closes a part of a day; within a transaction."""
+        await self._database.execute(
+            "INSERT INTO days VALUES (?, ?, ?, ?)", (day, part, index, in_turn)
+        )
+        await self._database.execute("UPDATE names SET closed = ? WHERE closed IS NULL", (index,))

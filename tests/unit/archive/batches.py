@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from xmppgov.archive.batch import Batch, Hole, WireRecord
+from xmppgov.archive.batch import Batch, Hole, Item, WireRecord, reach
 
 START = 1_763_864_012_345  # ms
 
 
+def uuid7(t: int, seq: int) -> str:
+    """An id of the millisecond `t`."""
+    return f"{t >> 16:08x}-{t & 0xFFFF:04x}-7c55-8f0e-{seq:012x}"
+
+
 def record(seq: int, *, in_room: bool = False, **changes: Any) -> WireRecord:
     """A record of Alice to Bob, or in a room, that any field can be changed of."""
+    t = changes.get("t", START + seq)
     wire = WireRecord(
         seq=seq,
-        id=f"019ab0c4-7d6e-7c55-8f0e-{seq:012x}",
-        t=START + seq,
+        id=uuid7(t, seq),
+        t=t,
         kind="groupchat" if in_room else "chat",
         path="c2s",
         sender="alice@gov.localhost",
@@ -35,9 +41,6 @@ def hole(first: int, last: int, reason: str = "boot") -> Hole:
     return Hole(first, last, reason)
 
 
-def batch(epoch: int, *items: WireRecord | Hole) -> Batch:
+def batch(epoch: int, *items: Item, waiting: int | None = None) -> Batch:
     """A batch of what follows each other."""
-    first, last = items[0], items[-1]
-    low = first.seq if isinstance(first, WireRecord) else first.first
-    high = last.seq if isinstance(last, WireRecord) else last.last
-    return Batch(epoch, low, high, items)
+    return Batch(epoch, reach(items[0])[0], reach(items[-1])[1], items, waiting)

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xmppgov.archive import jcs, model
+from xmppgov.archive import leaf as leaves
 from xmppgov.archive.jcs import NotCanonical
-from xmppgov.archive.model import EmitterStart, Gap, RecordInvalid
+from xmppgov.archive.leaf import EmitterStart, Gap
+from xmppgov.archive.model import RecordInvalid
 from xmppgov.tlog.merkle import leaf_hash, tree_hash
 
 VECTORS = Path(__file__).parents[3] / "docs" / "protocol" / "archive-vectors.json"
@@ -70,19 +72,19 @@ def test_the_documented_vectors() -> None:
         root = model.commitment(fields, secret)
         assert root.hex() == vector["commitment"]
         numbers = (*model.emitter_numbers(record["em"]), record["es"])
-        leaf = model.data_leaf(*numbers, root)
+        leaf = leaves.data_leaf(*numbers, root)
         assert leaf.hex() == vector["leaf"]
         assert leaf_hash(leaf).hex() == vector["leaf_hash"]
-        assert model.parse_leaf(leaf) == (*numbers, root)
+        assert leaves.parse_leaf(leaf) == (*numbers, root)
 
 
 def test_the_documented_control_entries() -> None:
     for vector in json.loads(VECTORS.read_text("utf-8"))["controls"]:
         leaf = bytes.fromhex(vector["leaf"])
         assert leaf == b"\1\2" + vector["canonical"].encode()
-        control = model.parse_leaf(leaf)
+        control = leaves.parse_leaf(leaf)
         assert not isinstance(control, tuple)
-        assert model.control_leaf(control) == leaf
+        assert leaves.control_leaf(control) == leaf
 
 
 def test_one_field_can_be_disclosed_without_the_others() -> None:
@@ -189,18 +191,18 @@ def test_schema_v1_is_closed(changes: dict[str, Any]) -> None:
 
 @given(st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))
 def test_a_data_leaf_is_read_as_it_was_written(emitter: int, epoch: int, seq: int) -> None:
-    leaf = model.data_leaf(emitter, epoch, seq, bytes(range(32)))
+    leaf = leaves.data_leaf(emitter, epoch, seq, bytes(range(32)))
     assert len(leaf) == 48
-    assert model.parse_leaf(leaf) == (emitter, epoch, seq, bytes(range(32)))
+    assert leaves.parse_leaf(leaf) == (emitter, epoch, seq, bytes(range(32)))
 
 
 def test_control_entries_are_closed() -> None:
     start = EmitterStart(v=1, kind="emitter.start", em="1/7", emitter="gov.example", t=5)
     gap = Gap(v=1, kind="gap", em="1/7", first=3, last=9, reason="boot", t=6)
     for control in (start, gap):
-        assert model.parse_leaf(model.control_leaf(control)) == control
+        assert leaves.parse_leaf(leaves.control_leaf(control)) == control
     for wrong in (b"", b"\1", b"\1\3{}", b"\1\2{}", b"\2\1" + bytes(46), b"\1\1" + bytes(45)):
         with pytest.raises(RecordInvalid):
-            model.parse_leaf(wrong)
+            leaves.parse_leaf(wrong)
     with pytest.raises(RecordInvalid):
-        model.parse_leaf(model.control_leaf(gap).replace(b'"reason"', b'"person":"x","reason"'))
+        leaves.parse_leaf(leaves.control_leaf(gap).replace(b'"reason"', b'"person":"x","reason"'))

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.archive.batches import batch, hole, record
-from xmppgov.archive.batch import KINDS, Batch, Hole, WireRecord
+from xmppgov.archive.batch import (
+    EVENTS,
+    KINDS,
+    Batch,
+    CountedMessage,
+    Hole,
+    Item,
+    Progress,
+    WireRecord,
+)
 from xmppgov.archive.stanza import (
     NS,
     committed,
@@ -44,31 +53,39 @@ def test_the_page_s_example_is_read() -> None:
 @st.composite
 def batches(draw: st.DrawFn) -> Batch:
     seq = draw(st.integers(1, 2**40))
-    items: list[WireRecord | Hole] = []
+    items: list[Item] = []
     for _ in range(draw(st.integers(1, 6))):
+        if draw(st.booleans()):
+            items.append(CountedMessage(seq, draw(st.none() | addresses)))
+            seq += 1
+            continue
         if draw(st.booleans()):
             wide = draw(st.integers(0, 1000))
             items.append(Hole(seq, seq + wide, draw(st.sampled_from(["boot", "lost"]))))
             seq += wide + 1
             continue
         kind = draw(st.sampled_from(sorted(KINDS)))
-        room = draw(addresses) if kind in ("groupchat", "subject", "muc-pm") else None
+        in_room = kind in ("groupchat", "subject", "joined", "left")
+        room = draw(addresses) if in_room or kind == "muc-pm" else None
+        event = kind in EVENTS and draw(st.booleans())
         items.append(
             record(
                 seq,
                 kind=kind,
                 room=room,
-                to=None if kind in ("groupchat", "subject") else draw(addresses),
+                to=None if in_room else draw(addresses),
                 n=draw(st.none() | st.integers(0, 500)) if room else None,
                 sender=draw(addresses),
-                size=draw(st.integers(0, 10**6)),
+                size=None if event else draw(st.integers(0, 10**6)),
+                enc=None if event else "none",
                 oid=draw(ids),
                 sid=draw(ids),
                 path=draw(st.sampled_from(["c2s", "s2s-in", "s2s-out", "component", "local"])),
             )
         )
         seq += 1
-    return batch(draw(st.integers(0, 2**32 - 1)), *items)
+    waiting = draw(st.none() | st.integers(0, 10**6))
+    return batch(draw(st.integers(0, 2**32 - 1)), *items, waiting=waiting)
 
 
 @given(batches())
@@ -146,7 +163,7 @@ def test_a_record_holds_nothing_inside() -> None:
 
 
 def test_a_status_names_an_epoch() -> None:
-    assert parse_status(ET.fromstring(f'<status xmlns="{NS}" epoch="9"/>')) == 9
+    assert parse_status(ET.fromstring(f'<status xmlns="{NS}" epoch="9"/>')) == Progress(9)
     for wrong in ("<status/>", '<status epoch="x"/>', '<status epoch="1" a="b"/>'):
         with pytest.raises(BadRequest):
             parse_status(ET.fromstring(wrong))

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.archive.batches import START
 from xmppgov.archive.batch import Batch
 from xmppgov.archive.report import Report
+from xmppgov.archive.sealing import PrivateKey
 from xmppgov_archive.__main__ import opened
 from xmppgov_archive.config import ArchiveSection
-from xmppgov_archive.inspection import Inspection, inspected
+from xmppgov_archive.inspection.service import Found, Inspection, inspected
 from xmppgov_archive.records.service import Archive, Committed
 
 EPOCH = 1_763_864_000
@@ -30,12 +32,16 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.now = START
+        self.officers = PrivateKey(bytes(range(32)))
+        (folder / "officers.pub").write_text(self.officers.public.raw.hex())
         self.section = ArchiveSection(
             database=folder / "records" / "records.db",
             lock_database=folder / "lock" / "lock.db",
             keys_dir=folder / "keys",
             tiles_dir=folder / "log" / "tiles",
             signing_key_file=folder / "keys" / "signing.key",
+            resolving_key_file=folder / "officers.pub",
             origin="archive.gov.localhost/2026",
             servers=(SERVER,),
             checkpoint_interval=0.05,
@@ -43,7 +49,7 @@ class Place:
 
     @asynccontextmanager
     async def running(self, ask: Ask = nobody) -> AsyncIterator[Archive]:
-        async with opened(self.section, ask) as archive:
+        async with opened(self.section, ask, lambda: self.now) as archive:
             yield archive
 
     async def fill(self, *batches: Batch) -> None:
@@ -61,6 +67,12 @@ class Place:
         async with self.inspected() as inspection:
             return await inspection.verify(lambda done, total: None, earlier)
 
+    async def records(self) -> list[Found]:
+        """Every record, in the log's order."""
+        async with self.inspected() as inspection:
+            rows = await inspection.store.rows(0, 10**9)
+            return [inspection.opened(row) for row in rows]
+
     def config(self) -> Path:
         """Write the configuration file that means this place."""
         file = self.folder / "archive.toml"
@@ -71,6 +83,7 @@ class Place:
         lines = [
             f"{k} = {os.fspath(v)!r}" if isinstance(v, str) else f"{k} = {v}"
             for k, v in fields.items()
+            if not isinstance(v, dict)
         ]
         xmpp = f'[xmpp]\njid = "archive.gov.localhost"\nport = 5347\nsecret_file = "{secret}"\n'
         file.write_text(xmpp + "[archive]\n" + "\n".join(lines) + "\n")

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import ArchiveSection
-from xmppgov_archive.inspection import Found, Status
+from xmppgov_archive.inspection.service import Found, Status
 
 texts = Texts("xmppgov_archive")
 MOST_SHOWN = 20  # findings on a terminal
@@ -32,6 +32,7 @@ def status_document(state: Status, section: ArchiveSection) -> dict[str, Any]:
         "emitters": [epoch._asdict() for epoch in state.epochs],
         "holes": sum(epoch.missing for epoch in state.epochs),
         "alarms": [alarm._asdict() for alarm in state.alarms],
+        "spools": [spool._asdict() for spool in state.spools],
     }
 
 
@@ -74,7 +75,11 @@ def report_document(report: Report) -> dict[str, Any]:
         "size": report.size,
         "root": report.root.hex(),
         "records": report.records,
+        "erased": report.erased,
         "missing": report.missing,
+        "counted": report.counted,
+        "open": report.open,
+        "restarts": report.restarts,
         "waiting": report.waiting,
         "ok": not report.total,
         "counts": dict(report.counts),
@@ -107,8 +112,7 @@ def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:
     table = _table(texts("Time (UTC)"), texts("Kind"), texts("From"), texts("To"), texts("Entry"))
     for row in rows:
         moment = datetime.fromtimestamp(row.t / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        target = row.room if row.to is None else row.to
-        table.add_row(moment, row.kind, row.sender, target or "", str(row.idx))
+        table.add_row(moment, row.kind, row.sender, row.target, str(row.idx))
     console.print(table)
     if more:
         console.print(str(texts("There are more; raise --limit or narrow the question.")))

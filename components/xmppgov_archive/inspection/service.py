@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.report import Report
-from xmppgov.archive.verify import LogCheck, RecordCheck
+from xmppgov.archive.verify import LogCheck, RecordCheck, StoredRecord
 from xmppgov.errors import CheckFailed, NotFound, StorageError
 from xmppgov.i18n import Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
@@ -21,11 +22,13 @@ from xmppgov.tlog.note import VerifierKey
 from xmppgov.tlog.proof import TlogProof
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_path
 from xmppgov_archive.config import ArchiveSection
+from xmppgov_archive.inspection.store import Alarm, Criteria, EpochState, InspectionStore, Row
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.store import LockStore
-from xmppgov_archive.records.keys import load_key
+from xmppgov_archive.records.keys import KeyRing, load_key, month_key
 from xmppgov_archive.records.pseudonyms import keyed
-from xmppgov_archive.records.store import Alarm, Criteria, EpochState, RecordStore
+from xmppgov_archive.records.rest import AtRest, BoxBroken
+from xmppgov_archive.records.store import Spool
 
 texts = Texts("xmppgov_archive")
 PATIENCE, PAUSE = 20, 0.1  # times, seconds
@@ -39,6 +42,7 @@ class Status(NamedTuple):
     checkpoint: Checkpoint
     epochs: list[EpochState]
     alarms: list[Alarm]
+    spools: list[Spool]
 
 
 class Proof(NamedTuple):
@@ -51,11 +55,10 @@ class Proof(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A record with its pseudonyms resolved, as far as they are known."""
+    """A record as it lies in the archive: people, rooms and units are pseudonyms."""
 
     idx: int
     record: dict[str, Value]
-    addresses: dict[str, str]
 
     @property
     def t(self) -> int:
@@ -64,34 +67,22 @@ class Found(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The kind without its family."""
+        """The kind without its family where that is a message's."""
         return str(self.record["kind"]).removeprefix("msg.")
 
     @property
     def sender(self) -> str:
-        """The sender's address, or the pseudonym."""
-        return self._name("from") or ""
+        """The sender's pseudonym."""
+        return str(self.record["from"])
 
     @property
-    def to(self) -> str | None:
-        """The recipient's address, or the pseudonym."""
-        return self._name("to")
-
-    @property
-    def room(self) -> str | None:
-        """The room's address, or the pseudonym."""
-        return self._name("room")
+    def target(self) -> str:
+        """The recipient's pseudonym, else the room's."""
+        return str(self.record.get("to", self.record.get("room", "")))
 
     def document(self) -> dict[str, Any]:
-        """Return the record with resolved names, for scripts."""
-        names: dict[str, Any] = {
-            k: self._name(k) for k in ("from", "to", "room", "org") if k in self.record
-        }
-        return {"index": self.idx, **self.record, **names}
-
-    def _name(self, field: str) -> str | None:
-        value = self.record.get(field)
-        return None if value is None else self.addresses.get(str(value), str(value))
+        """Return the record with its index, for scripts."""
+        return {"index": self.idx, **self.record}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +90,9 @@ class Inspection:
     """The archive's stores, read only, and its public folder."""
 
     section: ArchiveSection
-    store: RecordStore
+    store: InspectionStore
+    rest: AtRest
+    keys: KeyRing
     lock: LockStore
     folder: LogFolder
     key: VerifierKey
@@ -109,21 +102,34 @@ class Inspection:
         checkpoint = self._checkpoint()
         records, entries = await self.store.counts()
         epochs, alarms = await self.store.epochs(), await self.store.alarms()
-        return Status(records, entries, checkpoint, epochs, alarms)
+        return Status(records, entries, checkpoint, epochs, alarms, await self.store.spools())
 
     async def index_of(self, uuid: str) -> int:
-        """Return the index of the record with an id. Raises `NotFound`."""
-        index = await self.store.index_of(uuid)
-        if index is None:
-            raise NotFound(texts("The archive has no record with this id."))
-        return index
+        """Return the index of the record with an id (a UUIDv7, which begins with its time).
+
+        Raises:
+            NotFound: there is no such record.
+        """
+        digits = uuid.replace("-", "")[:12]
+        t = int(digits, 16) if re.fullmatch("[0-9a-f]{12}", digits) else -1
+        for row in await self.store.at(t):
+            if self.opened(row).record["id"] == uuid:
+                return row.idx
+        raise NotFound(texts("The archive has no record with this id."))
 
     async def find(self, criteria: Criteria, limit: int) -> list[Found]:
-        """Return the first `limit` records that fit, oldest first."""
-        rows = [(index, json.loads(body)) for index, body in await self.store.find(criteria, limit)]
-        used = {str(r[k]) for _, r in rows for k in ("from", "to", "room", "org") if k in r}
-        addresses = await self.store.addresses(used)
-        return [Found(index, record, addresses) for index, record in rows]
+        """Return the first `limit` records that fit, oldest first. Raises `BoxBroken`."""
+        return [self.opened(row) for row in await self.store.find(criteria, limit)]
+
+    def opened(self, row: Row) -> Found:
+        """Return a row's record. Raises `BoxBroken`."""
+        content = self.rest.open(row.idx, row.t, row.class_, row.sealed)
+        return Found(row.idx, json.loads(content.body))
+
+    def pseudonyms(self, sort: str, address: str) -> tuple[str, ...]:
+        """Return a room's or a unit's pseudonyms in the months whose keys are still there."""
+        keys = map(load_key, sorted(self.section.keys_dir.glob(month_key("*"))))
+        return tuple(keyed(key, sort, address.encode()) for key in keys if key)
 
     def prove(self, index: int) -> Proof:
         """Return the inclusion proof of an entry, verified.
@@ -161,7 +167,7 @@ class Inspection:
         check = RecordCheck(log.report)
         for start, entries in log.entries():
             end = start + len(entries)
-            records = await self.store.records(start, end)
+            records = await self._records(start, end)
             check.chunk(start, entries, records, await self.store.indexed_leaves(start, end))
             progress(end, log.report.size)
         await self._rest(log, check)
@@ -170,31 +176,29 @@ class Inspection:
     async def _rest(self, log: LogCheck, check: RecordCheck) -> None:
         """Check what waits for its checkpoint, and the tables that follow from the entries."""
         size = log.report.size
-        waiting, ends, servers = await self.store.ends(size)
+        waiting, ends, servers, counted = await self.store.tables(size)
         end = size + len(waiting)
         log.follow(size, waiting)
-        check.chunk(
-            size, waiting, await self.store.records(size, end), dict(enumerate(waiting, size))
-        )
+        check.chunk(size, waiting, await self._records(size, end), dict(enumerate(waiting, size)))
         check.ends(log.counters.last, ends)
+        check.open(log.counters.open, counted)
         check.servers(log.counters.servers, servers)
         check.gaps(await self.store.all_gaps(), end)
         for index in await self.store.strays(size):
             text = texts("A record lies where the log has none.")
             log.report.add("record-extra", f"entry {index}", text)
-        await self._names(log.report)
+        check.names({index: rows async for index, rows in self.store.closed_names()})
+        check.finish()
 
-    async def _names(self, report: Report) -> None:
-        """Check the table of pseudonyms, as far as the keys of the months are still there."""
-        names = await self.store.names()
-        months = {name.month for name in names}
-        keys = {m: load_key(self.section.keys_dir / f"month-{m}.key") for m in months}
-        for name in names:
-            key = keys[name.month]
-            expected = keyed(key, name.sort, name.address.encode()) if key else name.pseudonym
-            if name.pseudonym != expected:
-                text = texts("The pseudonym does not stand for the address beside it.")
-                report.add("pseudonym-changed", f"pseudonym {name.pseudonym}", text)
+    async def _records(self, start: int, end: int) -> list[StoredRecord]:
+        """Return the records with an index in [start, end), opened as far as they open."""
+        return [self._stored(row) for row in await self.store.rows(start, end)]
+
+    def _stored(self, row: Row) -> StoredRecord:
+        secret, body = b"", None
+        with suppress(BoxBroken):
+            _, secret, body = self.rest.open(row.idx, row.t, row.class_, row.sealed)
+        return StoredRecord(*row[:4], secret, body, row[4:10])
 
     async def _settled(self) -> tuple[bytes | None, bytes | None]:
         """Return the published and the locked checkpoint; waits while one follows the other."""
@@ -230,13 +234,19 @@ async def inspected(section: ArchiveSection) -> AsyncIterator[Inspection]:
             raise StorageError(
                 texts("{path}: the file is missing; has this archive ever run?", path=file)
             )
-    store = await RecordStore.open_read_only(section.database)
+    store = await InspectionStore.open(section.database)
     try:
         lock = await LockStore.open_read_only(section.lock_database, section.origin)
         try:
             key = VerifierKey.parse(section.verifier_file.read_text("ascii"))
-            yield Inspection(section, store, lock, LogFolder(section.tiles_dir), key)
+            folder = LogFolder(section.tiles_dir)
+            keys = KeyRing(section.keys_dir, _no_new_key)
+            yield Inspection(section, store, AtRest(keys), keys, lock, folder, key)
         finally:
             await lock.close()
     finally:
         await store.close()
+
+
+def _no_new_key(_size: int) -> bytes:
+    raise StorageError(texts("Who only reads makes no key."))

@@ -1,0 +1,1 @@
+"""What is read beside the running archive: status, verification, proofs, questions."""
