@@ -234,21 +234,25 @@ class RecordCheck:
             except RecordInvalid:
                 continue  # LogCheck has said so
 
-    def ends(self, last: Mapping[Epoch, int], stored: Mapping[Epoch, int]) -> None:
-        """Compare the last counters of the log, pending ones included, with the database's."""
-        for epoch in sorted(last.keys() | stored.keys()):
-            if last.get(epoch) != stored.get(epoch):
-                where = emitter_text(*epoch)
+    def numbers(
+        self,
+        log: Counters,
+        ends: Mapping[Epoch, int],
+        counted: Mapping[Epoch, Sequence[Range]],
+    ) -> None:
+        """Compare the log's numbers, pending ones included, with the database's.
+
+        `ends` are the last numbers there, `counted` those that wait for their entry.
+        """
+        for epoch in sorted(log.last.keys() | ends.keys() | counted.keys()):
+            where, last = emitter_text(*epoch), log.last.get(epoch, 0)
+            waiting = counted.get(epoch, ())
+            tail = ranges.subtract(waiting, [(0, last)])
+            end = tail[0][1] if tail and tail[0][0] == last + 1 else last
+            if len(tail) > 1 or end != ends.get(epoch):
                 text = texts("{em}: the database's last number is not the log's.", em=where)
                 self._report.add("epoch-changed", where, text)
-
-    def open(
-        self, log: Mapping[Epoch, Sequence[Range]], stored: Mapping[Epoch, Sequence[Range]]
-    ) -> None:
-        """Compare the numbers that the log leaves open with those that wait in the database."""
-        for epoch in sorted(log.keys() | stored.keys()):
-            if list(log.get(epoch, ())) != list(stored.get(epoch, ())):
-                where = emitter_text(*epoch)
+            if ranges.subtract(waiting, tail) != log.open.get(epoch, []):
                 text = texts("{em}: numbers are missing without a gap entry.", em=where)
                 self._report.add("counter-gap", where, text)
 

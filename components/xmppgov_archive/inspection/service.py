@@ -180,8 +180,7 @@ class Inspection:
         end = size + len(waiting)
         log.follow(size, waiting)
         check.chunk(size, waiting, await self._records(size, end), dict(enumerate(waiting, size)))
-        check.ends(log.counters.last, ends)
-        check.open(log.counters.open, counted)
+        check.numbers(log.counters, ends, counted)
         check.servers(log.counters.servers, servers)
         check.gaps(await self.store.all_gaps(), end)
         for index in await self.store.strays(size):
