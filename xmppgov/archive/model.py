@@ -183,7 +183,7 @@ def encode_fields(record: Mapping[str, Value]) -> list[bytes]:
 
 def salt(secret: bytes, field: str) -> bytes:
     """Return HMAC-SHA256(secret, "xmppgov/salt/v1\\0" ‖ field), disclosed with the value."""
-    return hashlib.sha256(_pads(secret)[1] + _inner(secret, FIELDS.index(field))).digest()
+    return hashlib.sha256(pads(secret)[1] + _inner(secret, FIELDS.index(field))).digest()
 
 
 def field_commitment(salt: bytes, field: str, value: bytes) -> bytes:
@@ -199,7 +199,7 @@ def field_commitments(values: Sequence[bytes], secret: bytes) -> list[bytes]:
     HMAC's first block is the same for all salts of a record, so it is hashed once and copied.
     """
     sha256 = hashlib.sha256
-    inner, outer = map(sha256, _pads(secret))
+    inner, outer = map(sha256, pads(secret))
     commitments = []
     for salt_label, field_label, value in zip(_SALT_LABELS, _FIELD_LABELS, values, strict=True):
         message, salt = inner.copy(), outer.copy()
@@ -236,11 +236,11 @@ def emitter_numbers(em: str) -> tuple[int, int]:
     return int(number), int(epoch)
 
 
-def _pads(secret: bytes) -> tuple[bytes, bytes]:
+def pads(secret: bytes) -> tuple[bytes, bytes]:
     """Return HMAC's inner and outer block for a key of 32 bytes (RFC 2104)."""
     block = secret.ljust(64, b"\0")
     return block.translate(_INNER), block.translate(_OUTER)
 
 
 def _inner(secret: bytes, field: int) -> bytes:
-    return hashlib.sha256(_pads(secret)[0] + _SALT_LABELS[field]).digest()
+    return hashlib.sha256(pads(secret)[0] + _SALT_LABELS[field]).digest()

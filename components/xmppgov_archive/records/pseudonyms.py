@@ -6,9 +6,12 @@ padding. The label keeps a person, a room and a unit of the same name apart.
 
 from __future__ import annotations
 
-import hmac
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
 
 from xmppgov.archive.day import written
+from xmppgov.archive.model import pads
 from xmppgov.archive.sealing import PublicKey, pad
 from xmppgov.archive.verify import StoredName
 from xmppgov_archive.records.keys import DAY, KeyRing
@@ -45,7 +48,7 @@ class Pseudonyms:
 
     def digest(self, content: bytes, t: int) -> bytes:
         """Return 16 bytes that are equal for equal records of the wire, under the month's key."""
-        return hmac.digest(self._keys.of_month(t), b"xmppgov/wire/v1\0" + content, "sha256")[:16]
+        return _hmac(self._keys.of_month(t), b"xmppgov/wire/v1\0" + content)[:16]
 
     def new(self) -> tuple[StoredName, ...]:
         """Return the names that have to be stored with the records that use them."""
@@ -78,5 +81,18 @@ def name_info(pseudonym: str, month: str, sort: str) -> bytes:
 
 def keyed(key: bytes, sort: str, value: bytes) -> str:
     """Return the pseudonym of `value` under `key` with the label of `sort`."""
-    digest = hmac.digest(key, b"xmppgov/%b/v1\0%b" % (sort.encode(), value), "sha256")
-    return written(digest[:16])
+    return written(_hmac(key, b"xmppgov/%b/v1\0%b" % (sort.encode(), value))[:16])
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    """Return HMAC-SHA256; the key's blocks are hashed once, which halves its time."""
+    inner, outer = (state.copy() for state in _states(key))
+    inner.update(message)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+@lru_cache(64)
+def _states(key: bytes) -> tuple[Any, Any]:
+    inner, outer = pads(key)
+    return sha256(inner), sha256(outer)
