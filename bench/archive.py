@@ -45,8 +45,8 @@ class Archive:
 
 
 @asynccontextmanager
-async def archive(prosody: Prosody) -> AsyncIterator[Archive]:
-    """Run the archive during the block."""
-    config = settings(prosody, "archive")
+async def archive(prosody: Prosody, edits: dict[str, str] | None = None) -> AsyncIterator[Archive]:
+    """Run the archive during the block, with `edits` of its configuration."""
+    config = settings(prosody, "archive", edits)
     async with service(prosody, "archive", config, f"archive.{prosody.domain}") as pid:
         yield Archive(pid, prosody.state / "archive" / "archive.db")

@@ -37,6 +37,7 @@ FIELDS = (
 LARGEST_EMITTER, LARGEST_EPOCH, LARGEST_SEQ = 2**16 - 1, 2**32 - 1, jcs.LARGEST_INTEGER
 _SALT_LABELS = tuple(b"xmppgov/salt/v1\0" + name.encode() for name in FIELDS)
 _FIELD_LABELS = tuple(bytes([len(name)]) + name.encode() for name in FIELDS)
+_SORTED = [(FIELDS.index(name), b'"%b":' % name.encode()) for name in sorted(FIELDS)]
 _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
@@ -174,6 +175,12 @@ def parse_record_both(data: bytes) -> tuple[dict[str, Value], list[bytes]]:
     except (NotCanonical, ValidationError) as error:
         raise RecordInvalid(texts("It is no record of schema v1.")) from error
     return fields, [encoded.get(name, b"") for name in FIELDS]
+
+
+def canonical(values: Sequence[bytes]) -> bytes:
+    """Return a record in canonical form, given the canonical values of its fields."""
+    present = [prefix + values[place] for place, prefix in _SORTED if values[place]]
+    return b"{%b}" % b",".join(present)
 
 
 def encode_fields(record: Mapping[str, Value]) -> list[bytes]:

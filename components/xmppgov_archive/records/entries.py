@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from xmppgov.archive import jcs, ranges
+from xmppgov.archive import ranges
 from xmppgov.archive.day import reference
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import Control, control_leaf, data_leaf
-from xmppgov.archive.model import FIELDS, commitment, encode_fields
+from xmppgov.archive.model import canonical, commitment, encode_fields
 from xmppgov_archive.records.keys import DAY
 from xmppgov_archive.records.rest import AtRest, Content
 from xmppgov_archive.records.store import NewEntries, NewGap, NewRecord, NewReference
@@ -37,9 +37,8 @@ class Entries:
         """Add a record of schema v1, whose digest and secret are given."""
         values = encode_fields(record)
         index = self._add(data_leaf(self.number, self.epoch, seq, commitment(values, secret)))
-        body = jcs.join({name: value for name, value in zip(FIELDS, values, strict=True) if value})
         t, class_ = int(record["t"]), str(record["class"])
-        box = self._rest.seal(index, t, class_, Content(digest, secret, body))
+        box = self._rest.seal(index, t, class_, Content(digest, secret, canonical(values)))
         who = record["from"], record.get("to"), record.get("room"), record["org"]
         self._records.append(
             NewRecord(index, self.number, self.epoch, seq, t, class_, *who, box)  # type: ignore[arg-type]

@@ -59,6 +59,7 @@ def definition(record: dict[str, Any], secret: bytes) -> bytes:
 def test_the_commitment_is_its_definition(record: dict[str, Any], secret: bytes) -> None:
     fields = model.encode_fields(record)
     assert model.commitment(fields, secret) == definition(record, secret)
+    assert model.canonical(fields) == jcs.encode(record)
 
 
 def test_the_documented_vectors() -> None:
