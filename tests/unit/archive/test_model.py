@@ -207,3 +207,23 @@ def test_control_entries_are_closed() -> None:
             leaves.parse_leaf(wrong)
     with pytest.raises(RecordInvalid):
         leaves.parse_leaf(leaves.control_leaf(gap).replace(b'"reason"', b'"person":"x","reason"'))
+
+
+EVENTS = {
+    "file.upload": {"to": "U" * 22, "enc": "none", "size": 1024},
+    "room.joined": {"room": "R" * 22},
+    "room.left": {"room": "R" * 22},
+    "alert.sent": {"to": "B" * 22, "enc": "omemo:0", "size": 2048},
+    "alert.ack": {"to": "B" * 22},
+    "dir.access": {"to": "B" * 22},
+}
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_events_are_records_of_their_own_form(kind: str) -> None:
+    base = {k: v for k, v in RECORD.items() if k not in ("to", "enc", "size")}
+    record = {**base, **EVENTS[kind], "kind": kind}
+    assert model.parse_record(jcs.encode(record)) == record
+    for wrong in ({"size": 1000}, {"enc": "clear"}, {"n": 2, "room": "R" * 22, "to": "B" * 22}):
+        with pytest.raises(RecordInvalid):
+            model.parse_record(jcs.encode({**record, **wrong}))

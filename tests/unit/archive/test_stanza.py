@@ -44,10 +44,11 @@ def test_the_page_s_example_is_read() -> None:
     example = re.search(r"<batch.*?</batch>", PAGE.read_text("utf-8"), re.DOTALL)
     assert example is not None
     found = parse(example[0].replace("3f0c…", "3f0c").replace("1763…", "1763"))
-    assert (found.epoch, found.first, found.last) == (1763864000, 41, 43)
+    assert found[:3] == (1763864000, 41, 44)
+    assert found.waiting == 0
     assert found.items[0] == Hole(41, 41, "boot")
-    assert [type(item) for item in found.items[1:]] == [WireRecord, WireRecord]
-    assert committed(1763864000, 43) in PAGE.read_text("utf-8")
+    assert [type(item) for item in found.items[1:]] == [WireRecord, WireRecord, CountedMessage]
+    assert committed(1763864000, 44) in PAGE.read_text("utf-8")
 
 
 @st.composite
