@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import tomllib
 from contextvars import ContextVar
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from xmppgov.errors import ConfigurationError
@@ -68,6 +76,31 @@ class XmppSection(Section):
     port: int = Field(ge=1, le=65535)
     secret_file: ConfigPath
     ca_file: ConfigPath | None = None
+
+
+class ListenSection(Section):
+    """Where an HTTP server listens: this machine alone, unless the configuration says more."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    beyond_loopback: bool = False
+
+    @model_validator(mode="after")
+    def _stays_here(self) -> Self:
+        if not (self.beyond_loopback or is_loopback(self.host)):
+            raise ValueError(
+                f"{self.host} is reachable from other machines, without TLS; put a proxy with TLS "
+                "in front of 127.0.0.1, or set beyond_loopback = true"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine's own address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class LogSection(Section):

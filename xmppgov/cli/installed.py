@@ -25,6 +25,7 @@ SUMMARIES = {
     "directory": "Fill the directory and search it.",
     "rooms": "See who is in which room, who waits and why.",
     "run": "Run a component or a bot in the foreground.",
+    "witness": "Run a witness of transparency logs.",
 }
 
 

@@ -14,6 +14,7 @@ from xmppgov.tlog.merkle import HASH_SIZE
 from xmppgov.tlog.note import Note, SigningKey, VerifierKey, open_note
 
 texts = Texts("xmppgov")
+LARGEST_SIZE = 2**63 - 1
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -37,7 +38,7 @@ class Checkpoint:
             NoteInvalid: it is no checkpoint.
         """
         lines = text.split("\n")
-        if len(lines) < 4 or lines.pop() != "" or not all(lines) or not _SIZE.fullmatch(lines[1]):
+        if len(lines) < 4 or lines.pop() != "" or not all(lines):
             raise _malformed()
         try:
             root = base64.b64decode(lines[2], validate=True)
@@ -45,7 +46,7 @@ class Checkpoint:
             raise _malformed() from error
         if len(root) != HASH_SIZE or base64.b64encode(root).decode() != lines[2]:
             raise _malformed()
-        return cls(lines[0], int(lines[1]), root)
+        return cls(lines[0], parse_size(lines[1]), root)
 
     def sign(self, key: SigningKey) -> bytes:
         """Return the signed note."""
@@ -66,6 +67,17 @@ def open_checkpoint(note: bytes, keys: Iterable[VerifierKey], origin: str) -> Ch
             )
         )
     return checkpoint
+
+
+def parse_size(text: str) -> int:
+    """Read the size of a tree: decimal, without leading zeroes, below 2**63.
+
+    Raises:
+        NoteInvalid: it is none.
+    """
+    if not _SIZE.fullmatch(text) or int(text) > LARGEST_SIZE:
+        raise _malformed()
+    return int(text)
 
 
 def _malformed() -> NoteInvalid:

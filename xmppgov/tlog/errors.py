@@ -23,3 +23,7 @@ class PolicyInvalid(CheckFailed):
 
 class PolicyUnmet(CheckFailed):
     """A checkpoint lacks cosignatures that the policy requires."""
+
+
+class RequestInvalid(CheckFailed):
+    """A request to a witness, or its answer, is malformed."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xmppgov.i18n import Texts
+from xmppgov.storage.files import WriteFile, write_file
 from xmppgov.tlog.errors import TileInvalid
 from xmppgov.tlog.tiles import WIDTH, parse_tile_path, tile_path
-from xmppgov_archive.log.files import WriteFile, write_file
 
 texts = Texts("xmppgov_archive")
 CHECKPOINT = "checkpoint"

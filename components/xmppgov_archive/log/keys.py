@@ -8,9 +8,9 @@ from pathlib import Path
 from xmppgov.config import read_secret
 from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Texts
+from xmppgov.storage.files import make_secret, write_file
 from xmppgov.tlog.errors import NoteInvalid
 from xmppgov.tlog.note import SigningKey
-from xmppgov_archive.log.files import make_folder, write_file
 
 texts = Texts("xmppgov_archive")
 KEY_SIZE = 32  # bytes
@@ -23,10 +23,7 @@ def load_signing_key(file: Path, verifier_file: Path, origin: str, random: Rando
     Raises:
         ConfigurationError: the file is no such key, is of another log, or others can read it.
     """
-    if not file.exists():
-        make_folder(file.parent, mode=0o700)
-        new = SigningKey(origin, random(KEY_SIZE))
-        write_file(file, new.encode().encode() + b"\n", mode=0o600)
+    make_secret(file, lambda: SigningKey(origin, random(KEY_SIZE)).encode())
     try:
         key = SigningKey.parse(read_secret(file))
     except NoteInvalid as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 from xmppgov.archive.sealing import PublicKey, SealBroken
 from xmppgov.errors import ConfigurationError, StorageError
 from xmppgov.i18n import Texts
-from xmppgov_archive.log.files import make_folder, write_file
+from xmppgov.storage.files import make_folder, write_file
 
 texts = Texts("xmppgov_archive")
 KEY_SIZE = 32  # bytes

@@ -18,11 +18,11 @@ import pytest
 from tests.unit.archive.batches import batch, record
 from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
 from xmppgov.errors import LocalFault
+from xmppgov.storage.files import write_file
 from xmppgov.tlog.checkpoint import open_checkpoint
 from xmppgov.tlog.merkle import consistency_proof, verify_consistency
 from xmppgov.tlog.note import VerifierKey
 from xmppgov.tlog.tiles import TiledTree
-from xmppgov_archive.log.files import write_file
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.integrator import HistoryBroken, Integrator
 from xmppgov_archive.log.keys import load_signing_key
@@ -193,7 +193,7 @@ import asyncio, os, sys
 from pathlib import Path
 from tests.unit.components.archive.conftest import Place, SERVER, EPOCH
 from tests.unit.archive.batches import batch, record
-from xmppgov_archive.log import files
+from xmppgov.storage import files
 
 step, place = int(sys.argv[1]), Place(Path(sys.argv[2]))
 calls = 0

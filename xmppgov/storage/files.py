@@ -39,3 +39,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_secret(path: Path, make: Callable[[], str]) -> None:
+    """Put what `make` returns into a new file that only its owner may read, unless it exists."""
+    if not path.exists():
+        make_folder(path.parent, mode=0o700)
+        write_file(path, make().encode() + b"\n", mode=0o600)
