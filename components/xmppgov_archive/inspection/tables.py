@@ -112,10 +112,15 @@ def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:
     table = _table(texts("Time (UTC)"), texts("Kind"), texts("From"), texts("To"), texts("Entry"))
     for row in rows:
         moment = datetime.fromtimestamp(row.t / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(moment, row.kind, row.sender, row.target, str(row.idx))
+        table.add_row(moment, row.kind, _short(row.sender), _short(row.target), str(row.idx))
     console.print(table)
     if more:
         console.print(str(texts("There are more; raise --limit or narrow the question.")))
+
+
+def _short(pseudonym: str) -> str:
+    """Return enough of a pseudonym to tell it from others on a screen."""
+    return f"{pseudonym[:12]}…" if pseudonym else ""
 
 
 def _table(*columns: object) -> Table:

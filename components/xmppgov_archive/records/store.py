@@ -46,9 +46,9 @@ CREATE TABLE counted (  -- numbers of counted messages that no entry names yet
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sums (room TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE refs (  -- references of messages by the day of their time, in days since 1970
-    day INTEGER NOT NULL, part INTEGER NOT NULL, ref BLOB NOT NULL, idx INTEGER NOT NULL,
-    PRIMARY KEY (day, part, ref, idx)
-) STRICT, WITHOUT ROWID;
+    day INTEGER NOT NULL, part INTEGER NOT NULL, ref BLOB NOT NULL, idx INTEGER NOT NULL
+) STRICT;
+CREATE INDEX refs_by_day ON refs (day, part);  -- sorted when the day ends, not at each insert
 CREATE TABLE days (  -- parts of days that an entry has closed
     day INTEGER NOT NULL, part INTEGER NOT NULL, idx INTEGER NOT NULL, in_turn INTEGER NOT NULL,
     PRIMARY KEY (day, part)
