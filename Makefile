@@ -14,7 +14,7 @@ APT := python3-venv prosody prosody-modules lua5.4 lua-luv lua-sec lua-expat lua
 APT_TEST := profanity tmux chromium lua-check libatomic1
 STATE ?= demo-state
 PORT ?= 17000
-N ?= 20
+N ?= 500
 SEED ?= 1
 
 .PHONY: help demo test lint bench bench-full chaos debian debian-test
@@ -24,7 +24,7 @@ help:
 	@echo "make lint        check the style of Python and Lua"
 	@echo "make bench       measure: throughput, search, encryption (10 minutes at most)"
 	@echo "make bench-full  the large sizes"
-	@echo "make chaos N=20  kill everything, N times"
+	@echo "make chaos N=500 kill everything at random moments, N kills in all"
 	@echo "STATE=$(STATE) and PORT=$(PORT) say where the demo lives."
 
 demo: debian $(VENV)/.installed $(WEB)/node_modules/.installed
@@ -47,7 +47,7 @@ bench-full: debian $(VENV)/.installed
 	$(PY) -m bench --full
 
 chaos: debian $(VENV)/.installed $(WEB)/node_modules/.installed
-	$(PY) -m tests.chaos --rounds $(N) --seed $(SEED)
+	$(PY) -m tests.chaos --kills $(N) --seed $(SEED)
 
 # $(call install,PACKAGES): the Debian packages that are missing, and nothing where none is.
 define install

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,20 +28,28 @@ def free_base_port() -> int:
 
 
 @contextmanager
-def running_demo(state: Path, config: pytest.Config) -> Iterator[Demo]:
+def running_demo(
+    state: Path, config: pytest.Config, environment: Mapping[str, str] | None = None
+) -> Iterator[Demo]:
     """A demo on `state`, ready; stopped at the end."""
     require_program(config, "prosody")
-    demo = Demo(state, free_base_port())
+    demo = Demo(state, free_base_port(), environment)
     demo.start()
     yield demo
     demo.stop()
 
 
 class Demo:
-    """One demo on `state`; `ready` is its `ready.json`, read anew each time."""
+    """One demo on `state`; `ready` is its `ready.json`, read anew each time.
 
-    def __init__(self, state: Path, base_port: int) -> None:
+    `environment` is added to the tests' own; in it, a setting can be given another value.
+    """
+
+    def __init__(
+        self, state: Path, base_port: int, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.state, self.base_port = state, base_port
+        self._environment = {**os.environ, **(environment or {})}
         self._output = state.parent / f"{state.name}.out"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,7 +58,11 @@ class Demo:
         options = ["--state", str(self.state), "--base-port", str(self.base_port)]
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                [*COMMAND, "demo", *options], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [*COMMAND, "demo", *options],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
         deadline = time.monotonic() + PATIENCE
         while not (self.state / "ready.json").exists():

@@ -1,66 +1,127 @@
-"""`make chaos N=…`: N rounds in all, six kills each; a stopped run goes on where it was."""
+"""`make chaos N=500`: so many kills, on one demo after the other; a stopped run goes on.
+
+A leg is a demo with its rounds of kills, and leg K of a seed is always the same. What is done is in
+the state folder; a leg that was interrupted is run again, and one that failed is kept there.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
-import tempfile
+import shutil
+import signal
+import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 
-from tests.chaos.rounds import run
-from tests.demo_process import Demo, free_base_port
-from xmppgov.config import LogSection
-from xmppgov.logs import configure_logging
+from tests.chaos.progress import Leg, Progress
 
-AT_ONCE = 5  # rounds on one demo
-PROGRESS = Path("bench") / "results" / "chaos.json"
+ROOT = Path(__file__).parents[2]
+PATIENCE = 600.0  # seconds that a leg may take
 
 
-def main() -> None:
-    """Run what is left of the rounds."""
+def main() -> int:
+    """Run what is left; 1 where a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--at-once", type=int, default=2, help="demos that run at the same time")
+    parser.add_argument("--state", type=Path, default=ROOT / "bench" / "results" / "chaos")
     arguments = parser.parse_args()
-    configure_logging(LogSection(level="error"))
-    progress = _read(arguments.seed)
+    progress = Progress.read(arguments.state / f"seed-{arguments.seed}")
     console = Console()
-    while progress["rounds"] < arguments.rounds:
-        rounds = min(AT_ONCE, arguments.rounds - progress["rounds"])
-        kills, messages, alerts = _batch(rounds, arguments.seed + progress["rounds"])
-        progress["rounds"] += rounds
-        progress["kills"] += kills
-        progress["messages"] += messages
-        progress["alerts"] += alerts
-        PROGRESS.parent.mkdir(parents=True, exist_ok=True)
-        PROGRESS.write_text(json.dumps(progress))
-        console.print(f"{progress}", highlight=False)
-    console.print("every promise held", style="green")
-
-
-def _read(seed: int) -> dict[str, int]:
-    fresh = {"seed": seed, "rounds": 0, "kills": 0, "messages": 0, "alerts": 0}
-    if not PROGRESS.exists():
-        return fresh
-    found: dict[str, int] = json.loads(PROGRESS.read_text())
-    return found if found["seed"] == seed else fresh
-
-
-def _batch(rounds: int, seed: int) -> tuple[int, int, int]:
-    """Run some rounds on a fresh demo; return kills, messages and alerts."""
-    killed: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="xmppgov-chaos-") as folder:
-        demo = Demo(Path(folder) / "state", free_base_port())
-        demo.start()
+    begun = time.monotonic()
+    with Bar(
+        TextColumn("kills"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    ) as bar:
+        legs = Legs(progress, arguments.seed, console, bar, arguments.kills)
         try:
-            done = asyncio.run(run(demo, Path(folder), rounds, seed, killed.append))
-        finally:
-            demo.stop()
-    return len(killed), sum(len(w.sent) for w in done.everybody), len(done.sent)
+            held = asyncio.run(legs.run(arguments.kills, arguments.at_once))
+        except KeyboardInterrupt:
+            console.print("stopped; the same command goes on from here")
+            return 1
+    _sum_up(progress, time.monotonic() - begun, console)
+    if held:
+        console.print("every promise held", style="green")
+    return 0 if held else 1
+
+
+class Legs:
+    """Runs the legs of one seed, several at once, and shows how far they are."""
+
+    def __init__(
+        self, progress: Progress, seed: int, console: Console, bar: Bar, kills: int
+    ) -> None:
+        self._progress, self._seed, self._console, self._bar = progress, seed, console, bar
+        done = progress.total("kills")
+        self._task: TaskID = bar.add_task("kills", total=max(kills, done), completed=done)
+        self._numbers = (n for n in itertools.count(1) if n not in progress.legs)
+
+    async def run(self, kills: int, at_once: int) -> bool:
+        """Run legs until there were `kills` in all; False where a promise was broken."""
+        running: set[asyncio.Task[bool]] = set()
+        held = True
+        while True:
+            while held and len(running) < at_once and self._progress.lacks(kills, len(running)):
+                running.add(asyncio.create_task(self._leg(next(self._numbers))))
+            if not running:
+                return held
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            held = held and all(task.result() for task in done)
+
+    async def _leg(self, number: int) -> bool:
+        folder = self._progress.folder / f"leg-{number}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with (folder / "errors").open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.chaos.leg", str(folder), str(number), str(self._seed),
+                cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=errors,
+            )  # fmt: skip
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    last = await self._follow(process)
+            finally:
+                status = await _ended(process)
+        if status:
+            said = (folder / "errors").read_text(errors="replace")[-2000:]
+            self._console.print(f"leg {number} failed, see {folder}\n{said}", markup=False)
+            return False
+        self._progress.add(Leg(**json.loads(last)))
+        shutil.rmtree(folder)
+        return True
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> str:
+        """Count what is killed; return the last line, in which the leg sums up."""
+        last = ""
+        assert process.stdout
+        async for line in process.stdout:
+            if last:
+                self._bar.advance(self._task)
+            last = line.decode()
+        return last
+
+
+async def _ended(process: asyncio.subprocess.Process) -> int:
+    """Return the exit status of a leg; one that still runs is asked to stop its demo and end."""
+    try:
+        return await asyncio.wait_for(process.wait(), 1)
+    except TimeoutError:
+        process.send_signal(signal.SIGINT)
+        return await process.wait()
+
+
+def _sum_up(progress: Progress, seconds: float, console: Console) -> None:
+    words = ("kills", "messages", "alerts", "acknowledged", "checkpoints")
+    totals = ", ".join(f"{progress.total(word):,} {word}" for word in words)
+    console.print(f"{totals}; {len(progress.legs)} legs, {seconds:.0f} s now", highlight=False)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

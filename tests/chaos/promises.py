@@ -48,6 +48,28 @@ def no_number_twice_and_none_missing(world: World) -> None:
         assert sorted(numbers) == list(range(1, len(numbers) + 1)), emitter
 
 
+def what_was_acknowledged_is_logged(world: World) -> None:
+    """Each record that was acknowledged to the emitter is there, once, as it was sent."""
+    emitter = world.emitter
+    assert not emitter.refused, emitter.refused
+    assert emitter.acknowledged == len(emitter.made) > 0, "nothing was emitted, nothing is proved"
+    kept = [r for r in records(world.demo.archive) if r["em"].endswith(f"/{emitter.epoch}")]
+    assert [r["es"] for r in kept] == list(range(1, emitter.acknowledged + 1))
+    assert [r["id"] for r in kept] == [record.id for record in emitter.made]
+
+
+def no_published_checkpoint_was_taken_back(world: World) -> None:
+    """Every checkpoint that was ever seen is of the tree that the log has now."""
+    assert world.observer.check() > len(world.targets), "few were seen, little is proved"
+
+
+def the_public_files_alone_verify(world: World) -> None:
+    """Whoever has only the public folder and the key finds nothing wrong, and nothing missing."""
+    report = world.observer.verified()
+    assert not report.total, report.findings
+    assert not report.missing, "kills leave no holes"
+
+
 def every_alert_reached_everybody_once(world: World) -> None:
     """Nobody missed an alert, and nobody read one twice."""
     for someone in world.residents:
@@ -82,6 +104,9 @@ async def check(world: World) -> None:
     """Check every promise."""
     await every_delivered_message_has_its_record(world)
     no_number_twice_and_none_missing(world)
+    what_was_acknowledged_is_logged(world)
     every_alert_reached_everybody_once(world)
+    no_published_checkpoint_was_taken_back(world)
+    the_public_files_alone_verify(world)
     await the_room_is_open_to_strict_clients(world)
     the_log_verifies(world)
