@@ -69,6 +69,17 @@ def count(parts: Iterable[Range]) -> int:
     return sum(last - first + 1 for first, last in parts)
 
 
+def union(parts: Iterable[Range]) -> list[Range]:
+    """Return the numbers of `parts`, which may be in any order and overlap, in their one form."""
+    found: list[Range] = []
+    for first, last in sorted(parts):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
+
+
 def subtract(whole: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
     """Return the numbers of `whole` that are not in `taken`; both ascend."""
     left: list[Range] = []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from xmppgov.archive.leaf import Erase
+from xmppgov.archive.ranges import Range
 from xmppgov.i18n import Text
 
 MOST_KEPT = 1000  # findings that are kept one by one
@@ -19,6 +22,14 @@ class Finding:
     text: Text
 
 
+class Erasure(NamedTuple):
+    """What the `erase` entry at index `leaf` of the log names."""
+
+    leaf: int
+    entry: Erase
+    parts: tuple[Range, ...]
+
+
 @dataclass(slots=True)
 class Report:
     """What was looked at and what was found; without findings all is as it was signed.
@@ -26,7 +37,8 @@ class Report:
     Every data entry is one of `records` (present), `erased`, or a finding. Of the numbers without
     an entry of their own, `missing` are declared holes, `counted` messages that are only counted,
     and `open` those whose entry is not due yet. `restarts` counts epochs that followed another,
-    `waiting` the entries that no checkpoint covers yet.
+    `waiting` the entries that no checkpoint covers yet. `erasing` records are named by an entry and
+    still there, for the archive says that it is at work on them; `erasures` are those entries.
     """
 
     origin: str
@@ -34,6 +46,8 @@ class Report:
     root: bytes = b""
     records: int = 0
     erased: int = 0
+    erasing: int = 0
+    erasures: tuple[Erasure, ...] = ()
     missing: int = 0
     counted: int = 0
     open: int = 0

@@ -7,12 +7,13 @@ that the archive's program has written: all of it is derived again from the entr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xmppgov.archive import ranges
 from xmppgov.archive.counters import Counters, Epoch
-from xmppgov.archive.day import names_root
+from xmppgov.archive.day import DAY, day_text, names_root
+from xmppgov.archive.fates import Fates
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import (
     Control,
@@ -73,6 +74,14 @@ class StoredName(NamedTuple):
     month: str
     sort: str
     sealed: bytes
+
+
+class ForgottenName(NamedTuple):
+    """What is left of a destroyed row of the table of pseudonyms: its place in its day's order."""
+
+    place: int
+    month: str
+    digest: bytes
 
 
 class LogCheck:
@@ -209,10 +218,11 @@ class RecordCheck:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._gaps: dict[int, tuple[str, int, int, str]] = {}
-        self._absent: list[Range] = []
-        self._erased: list[tuple[Range, int]] = []
+        self._fates = Fates(report)
         self._days: list[tuple[int, DayEnd]] = []
-        self._forgotten: set[str] = set()
+        self._destroyed: dict[str, int] = {}
+        self._seen: dict[int, int] = {}
+        """The first record of each day, in days since 1970."""
 
     def chunk(
         self,
@@ -269,30 +279,33 @@ class RecordCheck:
             if index < end and self._gaps.get(index) != stored.get(index):
                 self._say("gap-forged", index, texts("A gap of the database is not the log's."))
 
-    def names(self, stored: Mapping[int, Sequence[StoredName]]) -> None:
-        """Compare the sealed names with the roots of the days; `stored` is by the day's entry.
+    def names(
+        self,
+        stored: Mapping[int, Sequence[StoredName]],
+        forgotten: Mapping[int, Sequence[ForgottenName]],
+    ) -> None:
+        """Compare the sealed names with the roots of the days; both are by the day's entry.
 
-        Names of a month whose names were destroyed, and the log says so, may be gone.
+        Names may be forgotten where an entry says so of their month, and no record of it is left.
         """
         for index, day in self._days:
-            rows = stored.get(index, ())
-            if len(rows) == day.named and names_root(rows).hex() == day.names:
-                continue
-            if len(rows) > day.named or not self._may_be_gone(day):
+            gone = forgotten.get(index, ())
+            if not self._same_names(day, stored.get(index, ()), gone):
                 text = texts("The pseudonyms of {day} are not those that were signed.", day=day.day)
                 self._say("pseudonym-changed", index, text)
+            if any(self._destroyed.get(f"names-{name.month}", -1) < index for name in gone):
+                self._say("pseudonym-missing", index, texts("Pseudonyms are gone unexplained."))
+        for number, index in self._seen.items():
+            if index < self._destroyed.get(f"names-{day_text(number)[:7]}", -1):
+                text = texts("The pseudonyms of a record that is there were destroyed.")
+                self._say("pseudonym-missing", index, text)
 
-    def finish(self) -> None:
-        """Judge what is missing, now that every `erase` entry is known."""
-        erased = sorted(self._erased)
-        self._report.erased = ranges.count(part for part, _ in erased)
-        for first, last in ranges.subtract(self._absent, [part for part, _ in erased]):
-            for index in range(first, last + 1):
-                self._say("record-missing", index, texts("The record is missing."))
-        for first, last in ranges.subtract([part for part, _ in erased], self._absent):
-            for index in range(first, last + 1):
-                text = texts("The record was said to be erased and is still there.")
-                self._say("record-kept", index, text)
+    def finish(self, under_way: Iterable[Range] = ()) -> None:
+        """Judge what is missing, now that every `erase` entry is known.
+
+        `under_way` are the records that the archive says it is erasing.
+        """
+        self._fates.judge(under_way)
 
     def _entry(self, index: int, leaf: DataLeaf | Control, record: StoredRecord | None) -> None:
         if isinstance(leaf, DataLeaf):
@@ -301,19 +314,20 @@ class RecordCheck:
         if isinstance(leaf, Gap):
             self._gaps[index] = (leaf.em, leaf.first, leaf.last, leaf.reason)
         elif isinstance(leaf, Erase):
-            self._erased += [(part, index) for part in ranges.read(leaf.indexes)]
+            self._fates.erased(index, leaf)
         elif isinstance(leaf, DayEnd):
             self._days.append((index, leaf))
         elif isinstance(leaf, KeyChange) and leaf.fate == "destroyed":
-            self._forgotten.add(leaf.name)
+            self._destroyed[leaf.name] = index
         if record is not None:
             self._say("record-extra", index, texts("A record lies where the log has none."))
 
     def _data(self, index: int, leaf: DataLeaf, record: StoredRecord | None) -> None:
         if record is None:
-            self._note_absent(index)
+            self._fates.gone(index)
             return
         self._report.records += 1
+        self._seen.setdefault(int(record.columns[0] or 0) // DAY, index)
         if (record.emitter, record.epoch, record.seq) != leaf[:3]:
             self._say("record-number", index, texts("The record's number is not the log's."))
         if record.body is None:
@@ -328,16 +342,13 @@ class RecordCheck:
             self._say("record-changed", index, texts("A column is not what the record says."))
         self._committed(index, leaf, fields, commitment(values, record.secret))
 
-    def _may_be_gone(self, day: DayEnd) -> bool:
-        """Tell whether names of the day's month, or an earlier one, were destroyed."""
-        months = {n.removeprefix("names-") for n in self._forgotten if n.startswith("names-")}
-        return any(month <= day.day[:7] for month in months)
-
-    def _note_absent(self, index: int) -> None:
-        if self._absent and self._absent[-1][1] == index - 1:
-            self._absent[-1] = (self._absent[-1][0], index)
-        else:
-            self._absent.append((index, index))
+    @staticmethod
+    def _same_names(day: DayEnd, rows: Sequence[StoredName], gone: Sequence[ForgottenName]) -> bool:
+        try:
+            root = names_root(rows, {name.place: name.digest for name in gone})
+        except ValueError:
+            return False
+        return len(rows) + len(gone) == day.named and root.hex() == day.names
 
     def _committed(
         self, index: int, leaf: DataLeaf, fields: dict[str, Value], found: bytes

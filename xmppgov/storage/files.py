@@ -9,6 +9,9 @@ from pathlib import Path
 WriteFile = Callable[[Path, bytes], None]
 """Put bytes at a path, replacing what was there; tests pass one that fails."""
 
+DestroyFile = Callable[[Path], None]
+"""Make a file's bytes unreadable and remove it; tests pass one that fails."""
+
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write `data` beside `path`, sync it, and rename it to `path`."""
@@ -21,6 +24,23 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         os.fsync(file.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def destroy_file(path: Path) -> None:
+    """Overwrite a file in its place and remove it, each on disk before what follows.
+
+    What is gone already is no error: whoever was interrupted does it again.
+    """
+    try:
+        with path.open("r+b") as file:
+            file.write(bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    if path.parent.is_dir():
+        sync_folder(path.parent)
 
 
 def make_folder(folder: Path, *, mode: int = 0o755) -> None:

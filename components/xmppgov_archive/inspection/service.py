@@ -123,7 +123,7 @@ class Inspection:
 
     def opened(self, row: Row) -> Found:
         """Return a row's record. Raises `BoxBroken`."""
-        content = self.rest.open(row.idx, row.t, row.class_, row.sealed)
+        content = self.rest.open(row.idx, row.t, row.class_, row.sealed, row.key)
         return Found(row.idx, json.loads(content.body))
 
     def pseudonyms(self, sort: str, address: str) -> tuple[str, ...]:
@@ -176,17 +176,17 @@ class Inspection:
     async def _rest(self, log: LogCheck, check: RecordCheck) -> None:
         """Check what waits for its checkpoint, and the tables that follow from the entries."""
         size = log.report.size
-        waiting, ends, servers, counted = await self.store.tables(size)
-        end = size + len(waiting)
+        tables = await self.store.tables(size)
+        waiting, records = tables.waiting, [self._stored(row) for row in tables.rows]
         log.follow(size, waiting)
-        check.chunk(size, waiting, await self._records(size, end), dict(enumerate(waiting, size)))
-        check.numbers(log.counters, ends, counted)
-        check.servers(log.counters.servers, servers)
-        check.gaps(await self.store.all_gaps(), end)
+        check.chunk(size, waiting, records, dict(enumerate(waiting, size)))
+        check.numbers(log.counters, tables.ends, tables.open)
+        check.servers(log.counters.servers, tables.servers)
+        check.gaps(await self.store.all_gaps(), size + len(waiting))
         for index in await self.store.strays(size):
             text = texts("A record lies where the log has none.")
             log.report.add("record-extra", f"entry {index}", text)
-        check.names({index: rows async for index, rows in self.store.closed_names()})
+        check.names(tables.names, tables.forgotten)
         check.finish()
 
     async def _records(self, start: int, end: int) -> list[StoredRecord]:
@@ -196,7 +196,7 @@ class Inspection:
     def _stored(self, row: Row) -> StoredRecord:
         secret, body = b"", None
         with suppress(BoxBroken):
-            _, secret, body = self.rest.open(row.idx, row.t, row.class_, row.sealed)
+            _, secret, body = self.rest.open(row.idx, row.t, row.class_, row.sealed, row.key)
         return StoredRecord(*row[:4], secret, body, row[4:10])
 
     async def _settled(self) -> tuple[bytes | None, bytes | None]:

@@ -10,12 +10,13 @@ from typing import NamedTuple
 from xmppgov.archive import jcs
 from xmppgov.archive.counters import Epoch
 from xmppgov.archive.ranges import Range
-from xmppgov.archive.verify import StoredName
+from xmppgov.archive.verify import ForgottenName, StoredName
 from xmppgov.storage.database import Database
 from xmppgov_archive.records.store import RecordStore, Spool
 
 _ROWS = (
-    "SELECT idx, emitter, epoch, seq, t, class, sender, recipient, room, org, sealed FROM records"
+    "SELECT idx, emitter, epoch, seq, t, class, sender, recipient, room, org, sealed, key"
+    " FROM records"
 )
 _NAMES = "SELECT pseudonym, month, sort, sealed FROM names"
 
@@ -34,6 +35,7 @@ class Row(NamedTuple):
     room: str | None
     org: str
     sealed: bytes
+    key: str | None
 
 
 class EpochState(NamedTuple):
@@ -73,12 +75,15 @@ class Criteria(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What the tables beside the records hold at one moment."""
+    """What the entries behind `start`, and the tables beside the records, are at one moment."""
 
     waiting: list[bytes]
+    rows: list[Row]
     ends: dict[Epoch, int]
     servers: dict[int, str]
     open: dict[Epoch, list[Range]]
+    names: dict[int, list[StoredName]]
+    forgotten: dict[int, list[ForgottenName]]
 
 
 class InspectionStore:
@@ -153,14 +158,22 @@ class InspectionStore:
         )
         return {row[0]: StoredName(*row) for row in rows}
 
-    async def closed_names(self) -> AsyncIterator[tuple[int, list[StoredName]]]:
-        """Yield the names that each closed day has covered, with the index of its entry."""
-        entries = await self._database.fetch_all(
-            "SELECT DISTINCT closed FROM names WHERE closed IS NOT NULL ORDER BY closed"
+    async def _closed_names(self) -> dict[int, list[StoredName]]:
+        """Return the names that each closed day has covered, by the index of its entry."""
+        found: dict[int, list[StoredName]] = {}
+        rows = await self._database.fetch_all(
+            "SELECT pseudonym, month, sort, sealed, closed FROM names WHERE closed IS NOT NULL"
         )
-        for (entry,) in entries:
-            rows = await self._database.fetch_all(f"{_NAMES} WHERE closed = ?", (entry,))
-            yield entry, [StoredName(*row) for row in rows]
+        for *name, closed in rows:
+            found.setdefault(closed, []).append(StoredName(*name))
+        return found
+
+    async def _forgotten_names(self) -> dict[int, list[ForgottenName]]:
+        """Return what is left of the names that were destroyed, by the index of their entry."""
+        found: dict[int, list[ForgottenName]] = {}
+        for closed, *name in await self._database.fetch_all("SELECT * FROM forgotten"):
+            found.setdefault(closed, []).append(ForgottenName(*name))
+        return found
 
     async def epochs(self) -> list[EpochState]:
         """Return every epoch of every emitter."""
@@ -187,8 +200,15 @@ class InspectionStore:
             ends = {(row[0], row[1]): row[2] for row in rows}
             rows = await self._database.fetch_all("SELECT number, server FROM emitters")
             servers = {row[0]: row[1] for row in rows}
-            leaves = await self._records.leaves(start, jcs.LARGEST_INTEGER)
-            return Tables(leaves, ends, servers, await self._records.open_counts())
+            return Tables(
+                await self._records.leaves(start, jcs.LARGEST_INTEGER),
+                await self.rows(start, jcs.LARGEST_INTEGER),
+                ends,
+                servers,
+                await self._records.open_counts(),
+                await self._closed_names(),
+                await self._forgotten_names(),
+            )
 
     @asynccontextmanager
     async def _moment(self) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 from xmppgov.archive import ranges
-from xmppgov.archive.day import names_root, references_root
+from xmppgov.archive.day import DAY, day_text, names_root, references_root
 from xmppgov.archive.leaf import (
     Control,
     Counted,
@@ -23,7 +23,6 @@ from xmppgov.archive.leaf import (
 )
 from xmppgov.archive.model import emitter_text
 from xmppgov.archive.ranges import Range
-from xmppgov_archive.records.keys import DAY, day_text
 from xmppgov_archive.records.store import RecordStore
 
 MINUTE = 60_000  # ms

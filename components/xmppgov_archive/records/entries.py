@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 
 from xmppgov.archive import ranges
-from xmppgov.archive.day import reference
+from xmppgov.archive.day import DAY, reference
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import Control, control_leaf, data_leaf
 from xmppgov.archive.model import canonical, commitment, encode_fields
-from xmppgov_archive.records.keys import DAY
 from xmppgov_archive.records.rest import AtRest, Content
 from xmppgov_archive.records.store import NewEntries, NewGap, NewRecord, NewReference
 
@@ -38,10 +37,10 @@ class Entries:
         values = encode_fields(record)
         index = self._add(data_leaf(self.number, self.epoch, seq, commitment(values, secret)))
         t, class_ = int(record["t"]), str(record["class"])
-        box = self._rest.seal(index, t, class_, Content(digest, secret, canonical(values)))
+        box, key = self._rest.seal(index, t, class_, Content(digest, secret, canonical(values)))
         who = record["from"], record.get("to"), record.get("room"), record["org"]
         self._records.append(
-            NewRecord(index, self.number, self.epoch, seq, t, class_, *who, box)  # type: ignore[arg-type]
+            NewRecord(index, self.number, self.epoch, seq, t, class_, *who, box, key)  # type: ignore[arg-type]
         )
         for name in ("ref", "oid"):
             if name in record:

@@ -3,32 +3,38 @@
 They lie in files of their own, outside the database and its backups, so that a month's key can be
 sealed or destroyed without touching a record. A key is on disk before its first use: after a crash
 no record has a pseudonym under a key that is lost.
+
+A key is named as its file is, without `.key`. Whatever arrives for a month and class whose records
+were erased gets a key of a later generation, so that no key lives on behind its destruction.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import date, timedelta
 from pathlib import Path
 
+from xmppgov.archive.day import DAY, day_text
 from xmppgov.archive.sealing import PublicKey, SealBroken
 from xmppgov.errors import ConfigurationError, StorageError
 from xmppgov.i18n import Texts
-from xmppgov.storage.files import make_folder, write_file
+from xmppgov.storage.files import DestroyFile, destroy_file, make_folder, write_file
 
 texts = Texts("xmppgov_archive")
 KEY_SIZE = 32  # bytes
-DAY = 86_400_000  # milliseconds
+SUFFIX = ".key"
 Random = Callable[[int], bytes]
 
 
 class KeyRing:
-    """The keys of months, days and classes in `folder`; `random(n)` returns n random bytes."""
+    """The keys in `folder`; `random(n)` returns n random bytes, `destroy` removes a file."""
 
-    def __init__(self, folder: Path, random: Random) -> None:
+    def __init__(self, folder: Path, random: Random, destroy: DestroyFile = destroy_file) -> None:
         self._folder = folder
         self._random = random
+        self._destroy = destroy
         self._keys: dict[str, bytes] = {}
+        self._generations: dict[tuple[str, str], int] = {}
         self._days: dict[int, str] = {}
 
     def of_month(self, t: int) -> bytes:
@@ -43,16 +49,40 @@ class KeyRing:
         """Return the key of the day (UTC) of `t`, in ms; made when first asked for."""
         return self._key(day_key(self._day(t)))
 
-    def of_class(self, t: int, class_: str) -> bytes:
-        """Return the key of records of a class in the month of `t`; made when first asked for."""
-        return self._key(class_key(self.month(t), class_))
+    def body(self, t: int, class_: str) -> str:
+        """Return the name of the key for new records of a class in the month of `t` (ms)."""
+        month = self.month(t)
+        return body_name(month, class_, self._generations.get((month, class_), 1))
 
-    def find_class(self, t: int, class_: str) -> bytes | None:
-        """Return the key of records of a class in the month of `t`, None where it is gone."""
-        name = class_key(self.month(t), class_)
-        if name not in self._keys and not (self._folder / name).exists():
+    def bodies(self, month: str, class_: str) -> dict[int, str]:
+        """Return the names of the keys of a class's records of a month, by generation."""
+        pattern = re.compile(rf"body([0-9]*)-{re.escape(month)}-{re.escape(class_)}")
+        found = (pattern.fullmatch(name) for name in self.names())
+        return {int(match[1] or 1): match[0] for match in found if match}
+
+    def renew(self, month: str, class_: str, generation: int) -> None:
+        """Let new records of a class in a month have a key of this generation from now on."""
+        self._generations[month, class_] = generation
+
+    def of(self, name: str) -> bytes:
+        """Return the key of a name; made when first asked for. Raises `StorageError`."""
+        return self._key(name + SUFFIX)
+
+    def find(self, name: str) -> bytes | None:
+        """Return the key of a name, None where it is gone."""
+        file = name + SUFFIX
+        if file not in self._keys and not (self._folder / file).exists():
             return None
-        return self._key(name)
+        return self._key(file)
+
+    def names(self) -> list[str]:
+        """Return the names of all keys that are there."""
+        return sorted(path.stem for path in self._folder.glob(f"*{SUFFIX}"))
+
+    def destroy(self, name: str) -> None:
+        """Destroy a key, on disk and in memory. Raises `OSError`; do it again then."""
+        self.forget(name + SUFFIX)
+        self._destroy(self._folder / (name + SUFFIX))
 
     def find_month(self, month: str) -> bytes | None:
         """Return the key of a month (`2026-11`), None where it was sealed or destroyed."""
@@ -62,9 +92,9 @@ class KeyRing:
         """Return the key of a day (`2026-11-24`), None where it is gone."""
         return load_key(self._folder / day_key(day))
 
-    def forget(self, name: str) -> None:
-        """Forget a key whose file is gone."""
-        self._keys.pop(name, None)
+    def forget(self, file: str) -> None:
+        """Forget the key of a file that is gone."""
+        self._keys.pop(file, None)
 
     def month(self, t: int) -> str:
         """Return the month (UTC) of `t`, in ms, as `2026-11`."""
@@ -110,14 +140,9 @@ def day_key(day: str) -> str:
     return f"day-{day}.key"
 
 
-def class_key(month: str, class_: str) -> str:
-    """Return the name of the file with the key of a class's records of a month."""
-    return f"body-{month}-{class_}.key"
-
-
-def day_text(number: int) -> str:
-    """Return a day, given in days since 1970, as `2026-11-24`."""
-    return (date(1970, 1, 1) + timedelta(number)).isoformat()
+def body_name(month: str, class_: str, generation: int = 1) -> str:
+    """Return the name of the key of a class's records of a month; generations count from 1."""
+    return f"body{generation if generation > 1 else ''}-{month}-{class_}"
 
 
 def load_key(path: Path) -> bytes | None:

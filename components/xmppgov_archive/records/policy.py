@@ -19,6 +19,7 @@ from xmppgov.archive.batch import (
     reach,
 )
 from xmppgov.archive.jcs import Value
+from xmppgov.archive.ranges import Range
 from xmppgov_archive.records.pseudonyms import Pseudonyms
 
 UNKNOWN_UNIT = "unknown"
@@ -73,23 +74,26 @@ def contradiction(
     batch: Batch,
     last: int,
     digests: Mapping[int, bytes],
-    gaps: Iterable[tuple[int, int]],
+    gaps: Iterable[Range],
+    erased: Iterable[Range],
     names: Pseudonyms,
 ) -> int | None:
     """Return the first number up to `last` that the batch gives other content than is committed.
 
-    `digests` holds what is committed for numbers with a record, `gaps` the committed holes; a
-    number in neither was a message that is only counted.
+    `digests` holds what is committed for numbers with a record, `gaps` the committed holes,
+    `erased` the numbers of records that were erased: what they were can no longer be said. A number
+    in none of them was a message that is only counted.
     """
-    holes = list(gaps)
+    holes, gone = list(gaps), list(erased)
     for item in batch.items:
         first, final = reach(item)
         if first > last:
             break
         if isinstance(item, WireRecord):
-            odd = digests.get(first) != names.digest(item.content(), item.t)
+            known = _outside(first, first, gone) is not None
+            odd = known and digests.get(first) != names.digest(item.content(), item.t)
         elif isinstance(item, CountedMessage):
-            odd = first in digests or _outside(first, first, holes) is None
+            odd = first in digests or _outside(first, first, [*holes, *gone]) is None
         else:
             found = _outside(first, min(final, last), holes)
             first, odd = found or first, found is not None
@@ -148,7 +152,7 @@ def remote_domain(wire: WireRecord) -> str:
     return unicodedata.normalize("NFC", other.rpartition("@")[2])[:255]
 
 
-def _outside(first: int, last: int, holes: list[tuple[int, int]]) -> int | None:
+def _outside(first: int, last: int, holes: list[Range]) -> int | None:
     """Return the first number of [first, last] that is in none of `holes`, which are in order."""
     for low, high in holes:
         if low <= first <= high:

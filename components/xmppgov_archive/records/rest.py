@@ -1,7 +1,8 @@
 """Records at rest: each is encrypted under the key of its month and its retention class.
 
 Destroying that key destroys every copy of its records, backups included. The box also says where it
-belongs: one that was moved to another row does not open.
+belongs: one that was moved to another row does not open. A row names its key where it is another
+one: that of a legal hold, or of a later generation (`keys`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from xmppgov.archive.model import SECRET_SIZE
 from xmppgov.errors import CheckFailed
 from xmppgov.i18n import Texts
-from xmppgov_archive.records.keys import KeyRing
+from xmppgov_archive.records.keys import KeyRing, body_name
 
 texts = Texts("xmppgov_archive")
 DIGEST_SIZE, NONCE_SIZE = 16, 12  # bytes
@@ -40,22 +41,36 @@ class AtRest:
         self._keys = keys
         self._ciphers: dict[bytes, ChaCha20Poly1305] = {}
 
-    def seal(self, index: int, t: int, class_: str, content: Content) -> bytes:
-        """Return the box of the record at `index` with time `t` (ms) and a retention class."""
+    def seal(self, index: int, t: int, class_: str, content: Content) -> tuple[bytes, str | None]:
+        """Return the box of the record at `index` with time `t` (ms) and a retention class.
+
+        With it comes the name of its key, None where that is the month's and class's first.
+        """
+        name = self._keys.body(t, class_)
+        first = name == body_name(self._keys.month(t), class_)
+        return self.seal_under(name, index, content), None if first else name
+
+    def seal_under(self, name: str, index: int, content: Content) -> bytes:
+        """Return the box of the record at `index` under the key of a name."""
         nonce = os.urandom(NONCE_SIZE)
-        cipher = self._cipher(self._keys.of_class(t, class_))
+        cipher = self._cipher(self._keys.of(name))
         return nonce + cipher.encrypt(nonce, b"".join(content), index.to_bytes(8, "big"))
 
-    def open(self, index: int, t: int, class_: str, box: bytes) -> Content:
-        """Return what the box of the record at `index` holds.
+    def open(self, index: int, t: int, class_: str, box: bytes, name: str | None) -> Content:
+        """Return what the box of the record at `index` holds; `name` is as `seal` gave it.
 
         Raises:
             BoxBroken: it was changed or moved, or its key is gone.
         """
-        key = self._keys.find_class(t, class_)
+        key = self._keys.find(name or body_name(self._keys.month(t), class_))
         if key is None:
             raise BoxBroken(texts("The key of this record is gone."))
         return open_box(self._cipher(key), index, box)
+
+    def destroy(self, name: str) -> None:
+        """Destroy a key and what was made of it. Raises `OSError`; do it again then."""
+        self._ciphers.clear()
+        self._keys.destroy(name)
 
     def _cipher(self, key: bytes) -> ChaCha20Poly1305:
         cipher = self._ciphers.get(key)

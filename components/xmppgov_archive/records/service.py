@@ -158,9 +158,10 @@ class Archive:
         if known.number is None or batch.first > last:
             return None
         place = known.number, batch.epoch, batch.first, min(batch.last, last)
-        boxes, gaps = await self._store.sealed(*place), await self._store.gaps(*place)
+        boxes = await self._store.sealed(*place)
+        gaps, erased = await self._store.gaps(*place), await self._store.erased(*place)
         digests = {seq: self._rest.open(*box).digest for seq, box in boxes.items()}
-        return contradiction(batch, last, digests, gaps, self._names)
+        return contradiction(batch, last, digests, gaps, erased, self._names)
 
     async def _append(self, server: str, known: Emitter, batch: Batch, last: int) -> None:
         async with self._store.transaction():

@@ -68,7 +68,18 @@ CREATE TABLE spools (  -- what each emitter last said of its spool; times in ms
     server TEXT PRIMARY KEY, waiting INTEGER NOT NULL, oldest INTEGER, heard INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
-SCHEMA = Schema("archive", (_TABLES,))
+_ERASURE = """
+ALTER TABLE records ADD COLUMN key TEXT;  -- NULL: the first of the month and the class
+CREATE TABLE erased (  -- numbers of records that were erased
+    emitter INTEGER NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (emitter, epoch, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE forgotten (  -- names that were destroyed: their places among those of their entry
+    closed INTEGER NOT NULL, place INTEGER NOT NULL, month TEXT NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (closed, place)
+) STRICT, WITHOUT ROWID;
+"""
+SCHEMA = Schema("archive", (_TABLES, _ERASURE))
 PRAGMAS = ("PRAGMA wal_autocheckpoint=8000", "PRAGMA cache_size=-65536")
 """32 MB of write-ahead log, so that a page is copied once for many batches; 64 MB of pages kept."""
 
@@ -94,6 +105,7 @@ class NewRecord(NamedTuple):
     room: str | None
     org: str
     sealed: bytes
+    key: str | None
 
 
 class NewGap(NamedTuple):
@@ -205,14 +217,23 @@ class RecordStore:
 
     async def sealed(
         self, emitter: int, epoch: int, first: int, last: int
-    ) -> dict[int, tuple[int, int, str, bytes]]:
-        """Return index, time, class and box of committed records by number."""
+    ) -> dict[int, tuple[int, int, str, bytes, str | None]]:
+        """Return index, time, class, box and key of committed records by number."""
         rows = await self._database.fetch_all(
-            "SELECT seq, idx, t, class, sealed FROM records"
+            "SELECT seq, idx, t, class, sealed, key FROM records"
             " WHERE emitter = ? AND epoch = ? AND seq BETWEEN ? AND ?",
             (emitter, epoch, first, last),
         )
-        return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+        return {row[0]: (row[1], row[2], row[3], row[4], row[5]) for row in rows}
+
+    async def erased(self, emitter: int, epoch: int, first: int, last: int) -> list[Range]:
+        """Return the numbers of erased records that touch [first, last], in order."""
+        rows = await self._database.fetch_all(
+            "SELECT first, last FROM erased"
+            " WHERE emitter = ? AND epoch = ? AND last >= ? AND first <= ? ORDER BY first",
+            (emitter, epoch, first, last),
+        )
+        return [(row[0], row[1]) for row in rows]
 
     async def gaps(self, emitter: int, epoch: int, first: int, last: int) -> list[Range]:
         """Return the committed holes that touch [first, last], in order."""
@@ -228,7 +249,7 @@ class RecordStore:
         database = self._database
         await self.add_leaves(new.leaves)
         await database.execute_many(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", new.records
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", new.records
         )
         if new.gaps:
             await database.execute_many("INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?)", new.gaps)

@@ -51,6 +51,12 @@ def test_subtraction(whole: set[int], taken: set[int]) -> None:
     assert ranges.subtract(of(whole), of(taken)) == of(whole - taken)
 
 
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=12))
+def test_union(pairs: list[tuple[int, int]]) -> None:
+    parts = [(first, first + more) for first, more in pairs]
+    assert ranges.union(parts) == of(members(parts))
+
+
 @given(numbers, st.integers(1, 30))
 def test_pieces_are_all_of_it_and_short(found: set[int], longest: int) -> None:
     pieces = list(ranges.pieces(of(found), longest))

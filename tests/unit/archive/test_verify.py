@@ -9,9 +9,17 @@ import pytest
 from tests.unit.archive.test_model import RECORD, ROOM
 from xmppgov.archive import jcs, leaf, model
 from xmppgov.archive.counters import Counters
-from xmppgov.archive.leaf import Control, EmitterStart, Gap
+from xmppgov.archive.day import DAY, name_digest, names_root
+from xmppgov.archive.leaf import Control, DayEnd, EmitterStart, Gap, KeyChange
 from xmppgov.archive.report import MOST_KEPT, Report
-from xmppgov.archive.verify import COLUMNS, LogCheck, RecordCheck, StoredRecord
+from xmppgov.archive.verify import (
+    COLUMNS,
+    ForgottenName,
+    LogCheck,
+    RecordCheck,
+    StoredName,
+    StoredRecord,
+)
 from xmppgov.i18n import Text
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.errors import TileInvalid
@@ -276,3 +284,87 @@ def test_tables_that_follow_from_the_log_are_compared() -> None:
         "emitter-changed": 1,
         "gap-forged": 2,
     }
+
+
+def name(n: int, month: str = "2025-11") -> StoredName:
+    return StoredName(f"pseudonym-{n}", month, "person", bytes([n]) * 112)
+
+
+def day_end(names: list[StoredName]) -> DayEnd:
+    return DayEnd(
+        v=1,
+        kind="day",
+        t=1,
+        day="2025-11-23",
+        part=1,
+        n=0,
+        root="00" * 32,
+        named=len(names),
+        names=names_root(names).hex(),
+    )
+
+
+def destroyed(name: str) -> KeyChange:
+    return KeyChange(v=1, kind="key", t=1, name=name, fate="destroyed", public="")
+
+
+def check_names(
+    kept: list[StoredName], gone: list[ForgottenName], *controls: Control, record: bool = False
+) -> dict[str, int]:
+    archive = Archive()
+    archive.start()
+    if record:
+        archive.record(1)
+    archive.control(day_end([name(n) for n in range(6)]))
+    for control in controls:
+        archive.control(control)
+    report = Report(ORIGIN)
+    check = RecordCheck(report)
+    entries = archive.leaves
+    check.chunk(0, entries, list(archive.rows.values()), dict(enumerate(entries)))
+    day = 2 if record else 1
+    check.names({day: kept}, {day: gone})
+    return dict(report.counts)
+
+
+def forgotten(*places: int, month: str = "2025-11") -> list[ForgottenName]:
+    return [ForgottenName(n, month, name_digest(name(n))) for n in places]
+
+
+def test_names_may_be_forgotten_where_an_entry_says_so() -> None:
+    every = [name(n) for n in range(6)]
+    assert check_names(every, []) == {}
+    assert check_names(every[:5], []) == {"pseudonym-changed": 1}
+    say = destroyed("names-2025-11")
+    assert check_names(every[:5], [], say) == {"pseudonym-changed": 1}
+    for places in ((5,), (0,), (0, 2, 4), range(6)):
+        kept = [row for n, row in enumerate(every) if n not in places]
+        assert check_names(kept, forgotten(*places), say) == {}
+        assert check_names(kept, forgotten(*places)) == {"pseudonym-missing": 1}
+
+
+def test_what_is_left_of_a_day_s_names_is_still_what_was_signed() -> None:
+    say = destroyed("names-2025-11")
+    kept = [name(1), name(3)]
+    gone = forgotten(0, 2, 4, 5)
+    assert check_names(kept, gone, say) == {}
+    for other in (
+        [name(1), name(3)._replace(sealed=b"another address")],
+        [name(1), name(3)._replace(sort="room")],
+        [name(1)],
+    ):
+        assert check_names(other, gone, say) == {"pseudonym-changed": 1}
+    for places in ((0, 2, 4, 6), (-1, 0, 2, 4)):
+        moved = [ForgottenName(p, "2025-11", g.digest) for p, g in zip(places, gone, strict=True)]
+        assert check_names(kept, moved, say) == {"pseudonym-changed": 1}
+
+
+def test_names_of_records_that_are_there_are_never_forgotten() -> None:
+    month = "2025-11"
+    assert RECORD["t"] // DAY == 20415  # in that month
+    every = [name(n) for n in range(6)]
+    assert check_names(every, [], record=True) == {}
+    found = check_names([], forgotten(*range(6)), destroyed(f"names-{month}"), record=True)
+    assert found == {"pseudonym-missing": 1}
+    found = check_names([], forgotten(*range(6)), destroyed("names-2025-10"), record=True)
+    assert found == {"pseudonym-missing": 1}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.streams import read
 from tests.unit.archive.batches import batch, hole, record
 from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
-from xmppgov.archive.batch import Batch, Progress
+from xmppgov.archive.batch import Batch, CountedMessage, Progress
 from xmppgov.errors import NotFound, StorageError, Unreachable
 from xmppgov.i18n import Text
 from xmppgov_archive.records.service import Committed, Contradicted, Expected
@@ -70,6 +70,22 @@ async def test_a_contradiction_is_refused_and_counted(place: Place, wrong: Batch
         alarms = (await inspection.status()).alarms
     assert [alarm.times for alarm in alarms] == [2]
     assert (await place.verify()).total == 0
+
+
+async def test_a_resend_of_what_was_erased_is_answered_like_new(place: Place) -> None:
+    items = [record(1), record(2), hole(3, 4), record(5)]
+    async with place.running() as archive:
+        await archive.commit(SERVER, batch(EPOCH, *items))
+        database = archive._store.database
+        await database.execute("DELETE FROM records WHERE seq BETWEEN 1 AND 2")
+        await database.execute(f"INSERT INTO erased VALUES (1, {EPOCH}, 1, 2)")
+        assert await archive.commit(SERVER, batch(EPOCH, *items)) == Committed(5)
+        for wrong in (
+            batch(EPOCH, hole(1, 2)),
+            batch(EPOCH, CountedMessage(2, None)),
+            batch(EPOCH, *items[:3], record(5, size=2)),
+        ):
+            assert isinstance(await archive.commit(SERVER, wrong), Contradicted), wrong
 
 
 async def test_a_hole_that_reaches_over_what_is_known_is_cut(place: Place) -> None:
