@@ -9,11 +9,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from xmppgov.archive.stanza import NS
 from xmppgov.config import load
 from xmppgov.logs import configure_logging
 from xmppgov.process import run
+from xmppgov.tlog.note import SigningKey
 from xmppgov.xmpp.component import Component
 from xmppgov_archive.component import ArchiveComponent, unit_from_directory
 from xmppgov_archive.config import ArchiveSection, Config
@@ -21,6 +23,7 @@ from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.integrator import Integrator
 from xmppgov_archive.log.keys import load_signing_key
 from xmppgov_archive.log.store import LockStore
+from xmppgov_archive.officers import store as officers
 from xmppgov_archive.records.keys import KeyRing, load_public_key
 from xmppgov_archive.records.policy import Label, Labels
 from xmppgov_archive.records.pseudonyms import Pseudonyms
@@ -44,8 +47,8 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
         config.xmpp, name="Archive", identity=("component", "archive"), features=[NS]
     )
     ask = unit_from_directory(stream, section.directory) if section.directory else _nobody
-    async with opened(section, ask) as archive:
-        component = ArchiveComponent(stream=stream, archive=archive, emitters=section.allowed)
+    async with opened(section, ask) as parts:
+        component = ArchiveComponent(stream=stream, archive=parts.archive, emitters=section.allowed)
         stream.start()
         try:
             yield component
@@ -53,14 +56,23 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
             await stream.stop()
 
 
+class Parts(NamedTuple):
+    """The archive, and what its other features are built on."""
+
+    archive: Archive
+    store: RecordStore
+    keys: KeyRing
+    signing_key: SigningKey
+
+
 @asynccontextmanager
-async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> AsyncIterator[Archive]:
+async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> AsyncIterator[Parts]:
     """The archive without its stream; `ask` finds a person's unit, `clock` returns ms UTC."""
     resolving = load_public_key(section.resolving_key_file)
     key = load_signing_key(
         section.signing_key_file, section.verifier_file, section.origin, secrets.token_bytes
     )
-    store = await RecordStore.open(section.database)
+    store = await RecordStore.open(section.database, officers.SCHEMA)
     try:
         # The integrator must not see what a transaction has not committed yet.
         committed = await RecordStore.open_read_only(section.database)
@@ -86,7 +98,7 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
                 random=secrets.token_bytes,
             )
             async with archive:
-                yield archive
+                yield Parts(archive, store, keys, key)
         finally:
             await lock.close()
             await committed.close()

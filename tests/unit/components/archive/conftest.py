@@ -49,8 +49,8 @@ class Place:
 
     @asynccontextmanager
     async def running(self, ask: Ask = nobody) -> AsyncIterator[Archive]:
-        async with opened(self.section, ask, lambda: self.now) as archive:
-            yield archive
+        async with opened(self.section, ask, lambda: self.now) as parts:
+            yield parts.archive
 
     async def fill(self, *batches: Batch) -> None:
         """Commit batches; all of them are signed when the archive has stopped."""

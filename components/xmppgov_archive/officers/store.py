@@ -1,0 +1,103 @@
+"""All SQL of requests: where each stands, and what happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
+from xmppgov_archive.officers.model import VERSION, Standing, State, Step
+
+_TABLES = """
+CREATE TABLE requests (
+    hash TEXT PRIMARY KEY, v INTEGER NOT NULL, kind TEXT NOT NULL,
+    purpose TEXT NOT NULL, case_number TEXT NOT NULL, requester TEXT NOT NULL, role TEXT NOT NULL,
+    state TEXT NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL, n INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_by_state ON requests (state);
+CREATE TABLE request_steps (
+    hash TEXT NOT NULL REFERENCES requests, number INTEGER NOT NULL,
+    t INTEGER NOT NULL, event TEXT NOT NULL, role TEXT NOT NULL,
+    PRIMARY KEY (hash, number)
+) STRICT, WITHOUT ROWID;
+"""
+SCHEMA = Schema("officers", (_TABLES,))
+_SELECT = (
+    "SELECT hash, kind, purpose, case_number, requester, role, state, made, until, n FROM requests"
+)
+
+
+class RequestStore:
+    """The requests, in the archive's database; what writes does so within a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Commit everything that the block writes, or nothing of it."""
+        async with self._database.transaction():
+            yield
+
+    async def add(self, standing: Standing) -> None:
+        """Keep a new request; within a transaction."""
+        await self._database.execute(
+            "INSERT INTO requests VALUES (?1, ?11, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            (*standing[:-1], VERSION),
+        )
+        for step in standing.steps:
+            await self._step(standing.hash, step)
+
+    async def advance(self, hash: str, state: State, step: Step, n: int | None = None) -> None:
+        """Note that a step has brought a request to a state; within a transaction."""
+        await self._database.execute(
+            "UPDATE requests SET state = ?, n = ifnull(?, n) WHERE hash = ?", (state, n, hash)
+        )
+        await self._step(hash, step)
+
+    async def find(self, start: str) -> list[Standing]:
+        """Return the requests whose hash begins with `start` (hexadecimal digits), at most two."""
+        return await self._standings(
+            _SELECT + " WHERE hash >= ? AND hash < ? LIMIT 2",
+            (start, start + "g"),
+        )
+
+    async def in_states(self, states: Collection[State]) -> list[Standing]:
+        """Return the requests in some states, the oldest first."""
+        marks = ",".join("?" * len(states))
+        return await self._standings(
+            f"{_SELECT} WHERE state IN ({marks}) ORDER BY made, hash",
+            tuple(states),
+        )
+
+    async def newest(self, limit: int) -> list[Standing]:
+        """Return the newest requests, the newest first."""
+        return await self._standings(_SELECT + " ORDER BY made DESC, hash LIMIT ?", (limit,))
+
+    async def _standings(self, sql: str, params: tuple[object, ...]) -> list[Standing]:
+        rows = await self._database.fetch_all(sql, params)
+        return [
+            Standing(
+                *(row[0], row[1], row[2], row[3], row[4], row[5]),
+                state=State(row[6]),
+                made=row[7],
+                until=row[8],
+                n=row[9],
+                steps=await self._steps(row[0]),
+            )
+            for row in rows
+        ]
+
+    async def _steps(self, hash: str) -> tuple[Step, ...]:
+        rows = await self._database.fetch_all(
+            "SELECT t, event, role FROM request_steps WHERE hash = ? ORDER BY number", (hash,)
+        )
+        return tuple(Step(*row) for row in rows)
+
+    async def _step(self, hash: str, step: Step) -> None:
+        await self._database.execute(
+            "INSERT INTO request_steps SELECT ?1, count(*), ?2, ?3, ?4 FROM request_steps"
+            " WHERE hash = ?1",
+            (hash, *step),
+        )
