@@ -104,8 +104,10 @@ def _bytes(text: str) -> bytes:
     kept = "".join(c for c in text[:LONGEST].upper() if c.isascii() and c.isalnum())
     if "U" in kept or len(kept) % 8 in (1, 3, 6):
         raise _misspelt()
-    data = base64.b32decode(kept.translate(_READ) + "=" * (-len(kept) % 8))
-    if len(data) < 2 + KEY_SIZE + CHECK_SIZE:
+    letters = kept.translate(_READ) + "=" * (-len(kept) % 8)
+    data = base64.b32decode(letters)
+    # A code has one spelling: unused bits of the last letter are zero.
+    if len(data) < 2 + KEY_SIZE + CHECK_SIZE or base64.b32encode(data).decode() != letters:
         raise _misspelt()
     return data
 
