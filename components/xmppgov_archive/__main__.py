@@ -7,7 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,38 +72,35 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
     key = load_signing_key(
         section.signing_key_file, section.verifier_file, section.origin, secrets.token_bytes
     )
-    store = await RecordStore.open(section.database, officers.SCHEMA)
-    try:
+    async with AsyncExitStack() as stack:
+        store = await RecordStore.open(section.database, officers.SCHEMA)
+        stack.push_async_callback(store.close)
         # The integrator must not see what a transaction has not committed yet.
         committed = await RecordStore.open_read_only(section.database)
+        stack.push_async_callback(committed.close)
         lock = await LockStore.open(section.lock_database, section.origin)
-        try:
-            integrator = Integrator(
-                store=committed,
-                lock=lock,
-                folder=LogFolder(section.tiles_dir),
-                key=key,
-                origin=section.origin,
-                interval=section.checkpoint_interval,
-            )
-            keys = KeyRing(section.keys_dir, secrets.token_bytes)
-            archive = Archive(
-                store=store,
-                integrator=integrator,
-                names=Pseudonyms(keys, resolving),
-                rest=AtRest(keys),
-                units=Units(ask, section.servers, time.monotonic),
-                labels=labels(section),
-                clock=clock,
-                random=secrets.token_bytes,
-            )
-            async with archive:
-                yield Parts(archive, store, keys, key)
-        finally:
-            await lock.close()
-            await committed.close()
-    finally:
-        await store.close()
+        stack.push_async_callback(lock.close)
+        integrator = Integrator(
+            store=committed,
+            lock=lock,
+            folder=LogFolder(section.tiles_dir),
+            key=key,
+            origin=section.origin,
+            interval=section.checkpoint_interval,
+        )
+        keys = KeyRing(section.keys_dir, secrets.token_bytes)
+        archive = Archive(
+            store=store,
+            integrator=integrator,
+            names=Pseudonyms(keys, resolving),
+            rest=AtRest(keys),
+            units=Units(ask, section.servers, time.monotonic),
+            labels=labels(section),
+            clock=clock,
+            random=secrets.token_bytes,
+        )
+        await stack.enter_async_context(archive)
+        yield Parts(archive, store, keys, key)
 
 
 def labels(section: ArchiveSection) -> Labels:

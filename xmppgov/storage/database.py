@@ -17,6 +17,7 @@ import aiosqlite
 
 from xmppgov.errors import StorageError
 from xmppgov.i18n import Texts
+from xmppgov.storage.files import make_folder
 from xmppgov.storage.migrations import Schema, migrate, version_of
 
 texts = Texts("xmppgov")
@@ -39,7 +40,7 @@ class Database:
             StorageError: it cannot be opened, is no database, or is newer than this program.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)  # SQLite syncs its files and their names, not the folder's
             connection = await aiosqlite.connect(path, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             raise _unopenable(path, error) from error
@@ -70,10 +71,13 @@ class Database:
             connection = await aiosqlite.connect(
                 f"file:{path}?mode=ro", uri=True, isolation_level=None
             )
-            await connection.execute("PRAGMA query_only=ON")
-            await connection.execute("PRAGMA busy_timeout=5000")
-            await connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
-        except (OSError, sqlite3.Error) as error:
+        except sqlite3.Error as error:
+            raise _unopenable(path, error) from error
+        try:
+            await connection.executescript("PRAGMA query_only=ON; PRAGMA busy_timeout=5000;")
+            await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
+        except sqlite3.Error as error:
+            await connection.close()
             raise _unopenable(path, error) from error
         connection.row_factory = sqlite3.Row
         return cls(path, connection)
