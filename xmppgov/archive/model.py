@@ -6,8 +6,8 @@ only, made with a random secret, so that an erased record cannot be guessed back
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -37,7 +37,6 @@ FIELDS = (
 LARGEST_EMITTER, LARGEST_EPOCH, LARGEST_SEQ = 2**16 - 1, 2**32 - 1, jcs.LARGEST_INTEGER
 _SALT_LABELS = tuple(b"xmppgov/salt/v1\0" + name.encode() for name in FIELDS)
 _FIELD_LABELS = tuple(bytes([len(name)]) + name.encode() for name in FIELDS)
-_FIELD = b"xmppgov/field/v1\0"
 _SORTED = [(FIELDS.index(name), b'"%b":' % name.encode()) for name in sorted(FIELDS)]
 _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
@@ -191,21 +190,30 @@ def encode_fields(record: Mapping[str, Value]) -> list[bytes]:
 
 def salt(secret: bytes, field: str) -> bytes:
     """Return HMAC-SHA256(secret, "xmppgov/salt/v1\\0" ‖ field), disclosed with the value."""
-    return sha256(pads(secret)[1] + _inner(secret, FIELDS.index(field))).digest()
+    return hashlib.sha256(pads(secret)[1] + _inner(secret, FIELDS.index(field))).digest()
 
 
 def field_commitment(salt: bytes, field: str, value: bytes) -> bytes:
     """Return c_f; `value` is canonical JSON, or empty where the record has not this field."""
-    return sha256(_FIELD + salt + _FIELD_LABELS[FIELDS.index(field)] + value).digest()
+    return hashlib.sha256(
+        b"xmppgov/field/v1\0" + salt + _FIELD_LABELS[FIELDS.index(field)] + value
+    ).digest()
 
 
 def field_commitments(values: Sequence[bytes], secret: bytes) -> list[bytes]:
-    """Return c_f for each of `FIELDS`; the archive's hottest loop, so HMAC is written out."""
-    inner, outer = pads(secret)
+    """Return c_f for each of `FIELDS`; the archive's hottest loop.
+
+    HMAC's first block is the same for all salts of a record, so it is hashed once and copied.
+    """
+    sha256 = hashlib.sha256
+    inner, outer = map(sha256, pads(secret))
     commitments = []
     for salt_label, field_label, value in zip(_SALT_LABELS, _FIELD_LABELS, values, strict=True):
-        salt = sha256(outer + sha256(inner + salt_label).digest()).digest()
-        commitments.append(sha256(b"".join((_FIELD, salt, field_label, value))).digest())
+        message, salt = inner.copy(), outer.copy()
+        message.update(salt_label)
+        salt.update(message.digest())
+        head = b"xmppgov/field/v1\0" + salt.digest() + field_label
+        commitments.append(sha256(head + value).digest())
     return commitments
 
 
@@ -216,6 +224,7 @@ def commitment(values: Sequence[bytes], secret: bytes) -> bytes:
 
 def fold(commitments: Sequence[bytes]) -> bytes:
     """Return R from the fields' commitments: a tree with one leaf for each of `FIELDS`."""
+    sha256 = hashlib.sha256
     row = [sha256(b"\0" + c).digest() for c in commitments]
     while len(row) > 1:
         above = [sha256(b"\1" + a + b).digest() for a, b in zip(row[::2], row[1::2])]  # noqa: B905
@@ -241,4 +250,4 @@ def pads(secret: bytes) -> tuple[bytes, bytes]:
 
 
 def _inner(secret: bytes, field: int) -> bytes:
-    return sha256(pads(secret)[0] + _SALT_LABELS[field]).digest()
+    return hashlib.sha256(pads(secret)[0] + _SALT_LABELS[field]).digest()

@@ -1,0 +1,111 @@
+"""Every write of the archive fails once, in every way, and nothing that was promised is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.disk import KINDS, Disk, Fault
+from tests.faults.life import Emitter, Life
+from tests.faults.sqlite import LIBRARY
+from tests.unit.archive.batches import batch, hole, record
+from tests.unit.components.archive.conftest import EPOCH, Place
+from xmppgov.archive.batch import CountedMessage
+from xmppgov_archive.records.keys import DAY
+from xmppgov_archive.records.service import Archive
+
+pytestmark = pytest.mark.skipif(LIBRARY is None, reason="Python's SQLite is not the system's")
+ROOM = "grp-1@rooms.gov.localhost"
+FULL = bool(os.environ.get("XMPPGOV_CHAOS"))
+"""`make chaos`: every step in every way; else every step in one way, and not each of many pages."""
+
+
+async def nothing(_archive: Archive) -> None:
+    return None
+
+
+def prepared(folder: Path, *known: int) -> Place:
+    """A place whose records wait long for their checkpoint, so that each step has its number."""
+    folder.mkdir()
+    place = Place(folder)
+    place.section = place.section.model_copy(update={"checkpoint_interval": 1.0})
+    if known:
+        asyncio.run(place.fill(batch(EPOCH, *(record(n) for n in known))))
+    return place
+
+
+def first_start(folder: Path) -> Life:
+    """Keys, databases, an empty log, and the first records of an emitter."""
+    return Life(prepared(folder), Emitter(EPOCH, [record(1), record(2)], [record(3)]), nothing)
+
+
+def growth(folder: Path) -> Life:
+    """A bundle becomes full, and its partial files go."""
+    place = prepared(folder, *range(1, 254))
+    more = [record(254), CountedMessage(255, ROOM), hole(256, 257)], [record(258), record(259)]
+    return Life(place, Emitter(EPOCH, *more), nothing)
+
+
+def days(folder: Path) -> Life:
+    """Minutes and days are closed: counted numbers, sums, references and names."""
+    place = prepared(folder, 1, 2)
+    asyncio.run(place.fill(batch(EPOCH, CountedMessage(3, ROOM), record(4))))
+    place.now += 2 * DAY
+    return Life(place, Emitter(EPOCH + 1, [record(1, t=place.now)]), nothing)
+
+
+LIVES = (first_start, growth, days)
+
+
+def steps(life: Callable[[Path], Life], folder: Path) -> list[str]:
+    """Return the steps of a life without faults."""
+    one = life(folder / "whole")
+    disk = Disk(one.place.folder)
+    asyncio.run(one.under(disk))
+    asyncio.run(one.check(disk))
+    return disk.steps
+
+
+def faults(steps: list[str]) -> Iterator[Fault]:
+    """Yield the faults to try: of pages that are written one after the other, first and last."""
+    for at, step in enumerate(steps):
+        inner = step.startswith("write") and step == steps[at - 1] == (*steps, "")[at + 1]
+        if FULL:
+            yield from (Fault(at, kind) for kind in KINDS)
+        elif not inner:
+            yield Fault(at, KINDS[at % len(KINDS)])
+
+
+@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.__name__)
+def test_every_write_can_fail(life: Callable[[Path], Life], tmp_path: Path) -> None:
+    names = steps(life, tmp_path)
+    base = tmp_path / "base"
+    begun = life(base)
+    for fault in faults(names):
+        folder = tmp_path / "again"
+        shutil.copytree(base, folder)
+        one = life_in(begun, folder)
+        disk = Disk(folder, fault)
+        try:
+            asyncio.run(one.under(disk))
+            disk.after_death()
+            asyncio.run(one.again())
+            asyncio.run(one.check(disk))
+        except BaseException as error:
+            error.add_note(f"{life.__name__}: {fault} of {names[fault.at]}")
+            raise
+        shutil.rmtree(folder)
+
+
+def life_in(begun: Life, folder: Path) -> Life:
+    """Return the same life in a copy of its folder."""
+    place = Place(folder)
+    place.now = begun.place.now
+    place.section = place.section.model_copy(update={"checkpoint_interval": 1.0})
+    fresh = Emitter(begun.emitter.epoch, *(b.items for b in begun.emitter._batches))
+    return Life(place, fresh, begun.act)
