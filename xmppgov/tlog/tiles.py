@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 from xmppgov.i18n import Texts
@@ -19,6 +20,7 @@ texts = Texts("xmppgov")
 WIDTH, HEIGHT = 256, 8
 LARGEST_ENTRY = 0xFFFF  # bytes
 ENTRIES = "entries"
+TILES_KEPT = 256  # of a tree that is read back: those of a proof's path, and its neighbours'
 Read = Callable[[str], bytes]
 """Return the bytes of the file at a relative path; raises `TileInvalid` where there is none."""
 
@@ -190,7 +192,7 @@ class TiledTree:
     def __init__(self, size: int, read: Read) -> None:
         self.size = size
         self._read = read
-        self._cache: dict[tuple[int, int], list[bytes]] = {}
+        self._rows = lru_cache(TILES_KEPT)(self._load)
 
     def root(self) -> bytes:
         """Return the root hash as the tiles give it."""
@@ -214,16 +216,17 @@ class TiledTree:
     def _complete(self, height: int, index: int) -> bytes:
         """Return the hash of the `index`-th complete subtree of 2**height leaves."""
         level, inner = divmod(height, HEIGHT)
-        tile, offset = divmod(index << inner, WIDTH)
-        hashes = self._tile(level, tile)
-        return tree_hash(hashes[offset : offset + (1 << inner)])
+        tile, offset = divmod(index, WIDTH >> inner)
+        return self._rows(level, tile)[inner][offset]
 
-    def _tile(self, level: int, index: int) -> list[bytes]:
-        if (level, index) not in self._cache:
-            there = self.size >> (HEIGHT * level)
-            width = min(WIDTH, there - index * WIDTH)
-            self._cache[level, index] = read_tile(level, index, width, self._read)
-        return self._cache[level, index]
+    def _load(self, level: int, index: int) -> list[list[bytes]]:
+        """Return a tile's hashes, and row by row those of the complete subtrees above them."""
+        there = self.size >> (HEIGHT * level)
+        rows = [read_tile(level, index, min(WIDTH, there - index * WIDTH), self._read)]
+        while len(rows[-1]) > 1:
+            pairs = zip(rows[-1][::2], rows[-1][1::2], strict=False)
+            rows.append([sha256(b"\x01" + left + right).digest() for left, right in pairs])
+        return rows
 
 
 def read_tile(level: int, index: int, width: int, read: Read) -> list[bytes]:
