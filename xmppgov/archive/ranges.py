@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 Range = tuple[int, int]
 """The numbers from the first to the last, both included."""
@@ -98,3 +98,16 @@ def subtract(whole: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
         if first <= last:
             left.append((first, last))
     return left
+
+
+def common(one: Sequence[Range], other: Iterable[Range]) -> list[Range]:
+    """Return the numbers that are in both; both ascend."""
+    return subtract(one, subtract(one, other))
+
+
+def add(parts: list[Range], number: int) -> None:
+    """Add a number that is behind all others."""
+    if parts and parts[-1][1] == number - 1:
+        parts[-1] = (parts[-1][0], number)
+    else:
+        parts.append((number, number))

@@ -1,0 +1,1 @@
+"""Records that leave the archive: exports that verify, and a member's proof of one message."""
