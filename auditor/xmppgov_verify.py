@@ -1,0 +1,790 @@
+#!/usr/bin/env python3
+"""xmppgov-verify: is a log what was signed, and is what an archive hands out what the log holds?
+
+Needs Python 3.11 and `cryptography` 48, and none of the archive's code, database or network. Read
+it from the top. In quotes stand the sentences that are checked, of https://c2sp.org, RFC 6962 and
+docs/protocol/; docs/auditor.md explains each code. Exit status: 0 all is as it was signed, 1
+something is not, 2 misuse.
+"""
+
+import argparse
+import base64
+import hmac
+import json
+import re
+import struct
+import sys
+import unicodedata
+from collections import namedtuple
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
+
+class Wrong(Exception):
+    """Something is not as it should be: a code and a sentence."""
+
+
+def main(words=None):
+    asked = arguments(words)
+    try:
+        audit = Audit(Policy(Path(asked.policy).read_bytes()))
+        audit.run(asked)
+    except (OSError, Wrong) as error:
+        sys.exit(print(f"xmppgov-verify: {error}", file=sys.stderr) or 2)
+    audit.print(asked.json)
+    return 1 if audit.findings else 0
+
+
+def arguments(words):
+    parser = argparse.ArgumentParser("xmppgov-verify", description=__doc__.split("\n")[0])
+    parser.add_argument("--policy", required=True, help="tlog-policy: the log, witnesses, quorum")
+    parser.add_argument("--tiles", help="the folder with the log's public files")
+    kept = {"checkpoint": "kept elsewhere", "export": "with proofs", "proof": "of one message"}
+    for name, text in kept.items():
+        parser.add_argument(f"--{name}", nargs="+", action="extend", default=[], help=text)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    asked = parser.parse_args(words)
+    if not asked.tiles and (asked.checkpoint or not asked.export + asked.proof):
+        parser.error("name --tiles, --export or --proof; a --checkpoint is compared with --tiles")
+    return asked
+
+
+class Audit:
+    """What one call looks at, and what it finds."""
+
+    def __init__(self, policy):
+        self.policy, self.log, self.facts, self.findings = policy, None, [], []
+
+    def run(self, asked):
+        if asked.tiles:
+            self.attempt("checkpoint", self.open_log, Path(asked.tiles))
+        for name in asked.checkpoint:
+            self.attempt(name, self.extends, name, Path(name).read_bytes())
+        for name in asked.export:
+            with open(name, "rb") as lines:
+                self.attempt(name, Export(self, name).check, lines)
+        for name in asked.proof:
+            data = Path(name).read_bytes()
+            prove = tlog_proof if data.startswith(PROOF) else member_proof
+            self.attempt(name, prove, self, name, data)
+
+    def open_log(self, folder):
+        """The log serves its newest checkpoint, and as `cosigned` its newest with a quorum."""
+        newest, cosigned = folder / "checkpoint", folder / "cosigned"
+        signed = self.policy.open(newest.read_bytes(), quorum=not cosigned.exists())
+        self.log = Log(self, folder, *signed)
+        self.log.walk()
+        if cosigned.exists():
+            self.attempt("cosigned", self.extends, "cosigned", cosigned.read_bytes())
+
+    def extends(self, where, note):
+        """tlog-checkpoint: a log is append-only: it begins with each tree that was ever signed."""
+        origin, size, root = kept = self.policy.open(note)
+        if self.log and (size > self.log.size or origin != self.log.origin):
+            self.say(where, "history", f"{size} entries were signed, {self.log.size} are there")
+        elif self.log and self.log.root(size) != root:
+            self.say(where, "history", f"the first {size} entries are not those that were signed")
+        return kept
+
+    def attempt(self, where, check, *arguments):
+        try:
+            check(*arguments)
+        except Wrong as error:
+            self.say(where, *error.args)
+
+    def say(self, where, code, text):
+        self.findings.append({"where": where, "code": code, "text": text})
+
+    def print(self, as_json):
+        lines = [f"{name}: {value}" for fact in self.facts for name, value in fact.items()]
+        lines += [f"WRONG {f['where']}: {f['text']} [{f['code']}]" for f in self.findings]
+        lines.append(f"{len(self.findings)} findings" if self.findings else "all is as was signed")
+        found = {"ok": not self.findings, "checked": self.facts, "findings": self.findings}
+        print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+class Log:
+    """tlog-tiles: bundles of 256 entries, tiles of 256 hashes, partial ones at the right edge."""
+
+    def __init__(self, audit, folder, origin, size, signed):
+        self.audit, self.folder = audit, folder
+        self.origin, self.size, self.signed = origin, size, signed
+        self.row = []  # the hash over the entries of each bundle
+        self.erased, self.days, self.counters = [], {}, Counters(audit)
+
+    def walk(self):
+        """RFC 6962 2.1: every tile and the root follow from the entries, and are compared."""
+        for start in range(0, self.size, 256):
+            entries = self.bundle(start // 256)
+            for index, entry in enumerate(entries, start):
+                self.audit.attempt(f"entry {index}", self.entry, index, entry)
+            hashes = [sha256(b"\0" + entry).digest() for entry in entries]
+            self.row.append(tree_hash(hashes) if entries else None)
+            self.compare(0, start // 256, hashes)
+        row, level = self.row[: self.size // 256], 1
+        while row and None not in self.row:
+            parts = [row[n : n + 256] for n in range(0, len(row), 256)]
+            for index, hashes in enumerate(parts):
+                self.compare(level, index, hashes)
+            row, level = [tree_hash(part) for part in parts if len(part) == 256], level + 1
+        if None not in self.row and tree_hash(self.row) != self.signed:
+            self.audit.say("checkpoint", "root-wrong", "the entries have another root")
+        self.audit.facts.append({"log": self.origin, "size": self.size} | self.counters.facts())
+
+    def entry(self, index, entry):
+        leaf = read_leaf(entry)
+        self.counters.follow(f"entry {index}", leaf)
+        if leaf["kind"] == "erase":
+            self.erased += [(*part, index) for part in ranges(leaf["indexes"])]
+        elif leaf["kind"] == "day":
+            self.days.setdefault(leaf["day"], []).append(leaf["part"])
+
+    def bundle(self, index):
+        """ "a sequence of big-endian uint16 length-prefixed log entries" """
+        width, entries, end = min(256, self.size - 256 * index), [], 0
+        data, full = self.file("entries", index, width)
+        while data and end < len(data):
+            start = end + 2
+            end = start + int.from_bytes(data[end:start], "big")
+            entries.append(data[start:end])
+        if data is None or end != len(data) or len(entries) != (256 if full else width):
+            self.audit.say(tile_path("entries", index, width), "bundle-invalid", "missing or cut")
+            return []
+        return entries[:width]
+
+    def compare(self, level, index, hashes):
+        path, size = tile_path(level, index, len(hashes)), 32 * len(hashes)
+        data, full = self.file(level, index, len(hashes))
+        if hashes and data is None:
+            self.audit.say(path, "tile-missing", "the file is not there")
+        elif hashes and (data[:size] if full else data) != b"".join(hashes):
+            self.audit.say(path, "tile-changed", "it is not what the entries give")
+
+    def file(self, level, index, width):
+        """ "partial tiles MAY be deleted once the corresponding full tile is available" """
+        for wide in (width, 256):
+            path = self.folder / tile_path(level, index, wide)
+            if path.is_file():
+                return path.read_bytes(), wide > width
+        return None, False
+
+    def root(self, size):
+        """Return the root of the first entries, whatever has come behind them."""
+        full, width = divmod(size, 256)
+        rest = [sha256(b"\0" + entry).digest() for entry in self.bundle(full)[:width]]
+        row = self.row[:full] + [tree_hash(rest)] * bool(width)
+        return None if None in row else tree_hash(row)
+
+
+def tile_path(level, index, width):
+    """ "zero-padded 3-digit path elements", "all but the last begin with x": x001/x234/067"""
+    path = f"{index % 1000:03d}"
+    while index := index // 1000:
+        path = f"x{index % 1000:03d}/{path}"
+    return f"tile/{level}/{path}" + (f".p/{width}" if width < 256 else "")
+
+
+class Counters:
+    """ "Within an epoch the numbers follow each other from 1": none twice, none silently missing.
+
+    A skipped number is open until the `counted` entry that names it, due within a minute.
+    """
+
+    def __init__(self, audit):
+        self.say, self.last, self.open, self.since, self.names = audit.say, {}, {}, {}, {}
+        self.records = self.missing = self.counted = self.summed = 0
+
+    def facts(self):
+        waiting = sum(count(parts) for parts in self.open.values())
+        return {"records": self.records, "missing": self.missing, "counted": self.counted} | {
+            "open": waiting
+        }
+
+    def follow(self, where, leaf):
+        kind, em = leaf["kind"], leaf.get("em")
+        if kind == "record":
+            self.records += 1
+            return self.take(where, em, [(leaf["es"], leaf["es"])])
+        if kind == "gap":
+            self.missing += leaf["last"] - leaf["first"] + 1
+            self.take(where, em, [(leaf["first"], leaf["last"])])
+        elif kind == "counted":
+            self.settle(where, em, ranges(leaf["ranges"]), leaf["n"])
+        elif kind == "emitter.start":
+            self.start(where, em, leaf)
+        elif kind in ("counts", "day"):
+            self.sums(where, leaf)
+        for em, waiting in self.open.items():
+            since = self.since.setdefault(em, leaf["t"]) if waiting else self.since.pop(em, 0)
+            if waiting and kind != "counted" and leaf["t"] - since > 120_000:
+                self.give_up(where, em, self.last[em])
+
+    def start(self, where, em, leaf):
+        """ "opens an epoch and names the server"; the one before, `previous`, came to `last`."""
+        name = self.names.setdefault(em.split("/")[0], leaf["emitter"])
+        if em in self.last or name != leaf["emitter"]:
+            self.say(where, "emitter-twice", f"{em} is opened a second time")
+        self.last.setdefault(em, 0)
+        if "previous" in leaf and self.last.get(leaf["previous"], -1) != leaf.get("last"):
+            self.say(where, "epoch-changed", f"{em} follows an epoch that ended otherwise")
+
+    def take(self, where, em, parts, waiting=()):
+        """Each number comes once: behind all others, or where it was waited for."""
+        if em not in self.last:
+            self.say(where, "counter-unopened", f"{em} was never opened")
+        behind = minus(parts, [(0, self.last.setdefault(em, parts[0][0] - 1))])
+        if minus(minus(parts, behind), waiting) or count(parts) < 1:
+            self.say(where, "counter-twice", f"{em}: {parts[0][0]} comes a second time")
+        for first, last in behind:
+            if first > self.last[em] + 1:
+                self.open.setdefault(em, []).append((self.last[em] + 1, first - 1))
+            self.last[em] = last
+        self.last[em] = max(self.last[em], parts[-1][1])
+
+    def settle(self, where, em, parts, n):
+        waiting = self.open.get(em, [])
+        self.open[em], self.counted = minus(waiting, parts), self.counted + n
+        self.take(where, em, parts, waiting)
+        self.give_up(where, em, parts[-1][1])
+        if count(parts) != n:
+            self.say(where, "counter-twice", f"{em}: it names other numbers than {n}")
+
+    def give_up(self, where, em, below):
+        for first, last in (lost := [part for part in self.open[em] if part[0] < below]):
+            self.say(where, "counter-gap", f"{em}: {first} to {last} are missing without a gap")
+        self.open[em] = self.open[em][len(lost) :]
+        self.since.pop(em, None)
+
+    def sums(self, where, leaf):
+        """`counts`, then `day`: the sums of a day's rooms are what was counted."""
+        if leaf["kind"] == "day":
+            right, self.summed = self.summed == self.counted, self.counted
+        else:
+            total = sum(int(pair.partition(":")[2]) for pair in leaf["sums"].split(" "))
+            self.summed += total
+            right = total == leaf["n"] and self.summed <= self.counted
+        if not right:
+            self.say(where, "counts-wrong", "the sums of rooms are not what was counted")
+
+
+# Entries: "0x01 0x01 emitter (2) epoch (4) number (8) R (32)", or "0x01 0x02" and canonical JSON.
+
+FORMS = {
+    "em": "[1-9][0-9]{0,4}/(0|[1-9][0-9]{0,9})",
+    "label": "[a-z0-9][a-z0-9._-]{0,31}",
+    "digest": "[0-9a-f]{64}",
+    "month": "[0-9]{4}-[01][0-9]",
+    "day": "[0-9]{4}-[01][0-9]-[0-3][0-9]",
+    "ranges": "[0-9 -]{1,60100}",
+    "sums": "(?=.{1,60100}$)[^: ]*:(0|[1-9][0-9]{0,15})( [^: ]*:(0|[1-9][0-9]{0,15}))*",
+    "role": "archivist|dpo|security|requester",
+    "roles": "archivist( dpo)?( security)?|dpo( security)?|security",
+    "identity": "[0-9a-z][0-9a-z-]{0,63}",
+    "visa": "[0-9A-Za-z][0-9A-Za-z ./_-]{0,63}",
+    "name": "[0-9a-z][0-9a-z._-]{0,95}",
+    "text": ".{1,2047}",
+    "public": "([0-9a-f]{2}){0,4096}",
+}
+KINDS = {
+    "emitter.start": "em:em emitter:text previous?:em last?:0",
+    "gap": "em:em first:1 last:1 reason:boot|lost",
+    "counted": "em:em ranges:ranges n:1",
+    "counts": "day:day sums:sums n:1",
+    "day": "day:day part:1 n:0 root:digest named:0 names:digest",
+    "access": "request:digest purpose:label requester:role roles:roles n:0",
+    "refusal": "request:digest purpose:label role:archivist|dpo|security|requester|nobody",
+    "hold": "hold:identity scope:digest reason:label until:day roles:roles n:0",
+    "release": "hold:identity roles:roles",
+    "erase": "class:label month:month indexes:ranges n:1 held:0 slip:digest visa:visa roles:roles",
+    "key": "name:name fate:created|sealed|destroyed public:public",
+}
+
+
+def read_leaf(entry):
+    if entry[:2] == b"\1\1" and len(entry) == 48:
+        emitter, epoch, number = struct.unpack_from(">HIQ", entry, 2)
+        return {"kind": "record", "em": f"{emitter}/{epoch}", "es": number}
+    leaf = read_json(entry[2:], "entry-invalid") if entry[:2] == b"\1\2" else {}
+    kind = leaf.get("kind")
+    rules = KINDS.get(kind) if type(kind) is str else None
+    fields = dict(rule.split(":") for rule in f"v:1 t:0 {rules or ''}".split())
+    wanted = {n.rstrip("?"): r for n, r in fields.items() if n[-1] != "?" or n[:-1] in leaf}
+    right = rules and leaf.keys() == {"kind", *wanted} and leaf["v"] == 1
+    if not right or not all(fits(leaf[name], rule) for name, rule in wanted.items()):
+        raise Wrong("entry-invalid", "it is no entry of an archive's log")
+    text = json.dumps(leaf, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    if text.encode("utf-8", "replace") != entry[2:]:
+        raise Wrong("entry-invalid", "it is not in canonical form")
+    return leaf
+
+
+def fits(value, rule):
+    """Tell whether a value is canonical, and a number from 0 or 1, or a text of a form."""
+    if not canonical(value) or (type(value) is int) != (rule in "01"):
+        return False
+    if type(value) is int:
+        return value >= int(rule)
+    if rule == "sums" and value.count(" ") > 0:
+        rooms = [pair.split(":")[0] for pair in value.split(" ")]
+        return rooms == sorted(set(rooms)) and bool(re.fullmatch(FORMS[rule], value, re.S))
+    apart = rule != "ranges" or ranges(value, "entry-invalid")
+    return bool(apart and re.fullmatch(FORMS.get(rule, rule), value, re.S))
+
+
+def canonical(value):
+    """RFC 8785, a subset: "NFC strings" and "integers from 0 to 2**53 - 1"."""
+    if type(value) is str:
+        return unicodedata.is_normalized("NFC", value)
+    return type(value) is int and 0 <= value < 2**53
+
+
+# Exports: a manifest, then a line an index. Records show some fields and hide the others.
+
+MANIFEST = "origin checkpoint policy purpose watermark covers"
+NUMBERS = "made entries start end records outside readable"
+FIELDS = "v kind id t from to room org class basis scope domain n enc size em es ref oid state"
+
+
+class Export:
+    """ "Every index of `covers` has a line, or an entry that says that it was erased." """
+
+    def __init__(self, audit, name):
+        self.audit, self.name, self.last = audit, name, -1
+        self.present, self.outside, self.readable, self.wrong, self.erased = [], [], [], [], []
+
+    def check(self, lines):
+        self.begin(read_json(next(lines, b""), "manifest-invalid"))
+        for number, line in enumerate(lines, 2):
+            self.audit.attempt(f"{self.name} line {number}", self.line, line)
+        self.finish()
+
+    def begin(self, manifest):
+        types = dict.fromkeys(MANIFEST.split(), str) | dict.fromkeys(NUMBERS.split(), int)
+        have(manifest, "manifest-invalid", format=str, fields=list, rooms=list, units=list, **types)
+        self.checkpoint = self.audit.extends(self.name, manifest["checkpoint"].encode())
+        covers, self.manifest = manifest["covers"], manifest
+        self.covers = ranges(covers, "manifest-invalid") if covers else []
+        reach = self.covers[-1][1] if covers else -1
+        known = manifest["format"] == "xmppgov-export/1"
+        known = known and manifest["origin"] == self.checkpoint.origin
+        if not known or not reach < manifest["entries"] <= self.checkpoint.size:
+            raise Wrong("manifest-invalid", "it is not of the log that its checkpoint is of")
+
+    def line(self, data):
+        line = read_json(data)
+        outside = "outside" in line
+        if outside and line.pop("outside") is not True:
+            raise Wrong("line-invalid", "it is either outside or says nothing of it")
+        index, leaf = read_line(line)
+        if not self.last < index < self.manifest["entries"]:
+            raise Wrong("line-order", "its index is not behind the one before, or not in the log")
+        self.last = index
+        if not proved(line, leaf, self.checkpoint):
+            self.wrong.append((index, index))
+            raise Wrong("record-changed", f"it is not what the log has as entry {index}")
+        shown = line.get("shown")
+        parts = self.readable if not shown else self.outside if outside else self.present
+        parts[-1:] = union([*parts[-1:], (index, index)])
+        if shown and not self.within(shown, outside):
+            raise Wrong("scope-wrong", f"entry {index} is not of what the manifest announces")
+        if not shown and (entry := read_leaf(leaf))["kind"] == "erase":
+            self.erased += [(*part, index) for part in ranges(entry["indexes"])]
+
+    def within(self, shown, outside):
+        """A record is of the manifest's times, rooms and units, or `outside` its times."""
+        t, room, unit = (shown.get(name, [None])[0] for name in ("t", "room", "org"))
+        wanted = self.manifest
+        timely = type(t) is not int or wanted["start"] <= t < wanted["end"]
+        if outside:
+            return not timely and self.covers
+        there = not wanted["rooms"] or room in (None, *wanted["rooms"])
+        return timely and there and (not wanted["units"] or unit in (None, *wanted["units"]))
+
+    def finish(self):
+        found = [count(parts) for parts in (self.present, self.outside, self.readable)]
+        if found != [self.manifest[name] for name in ("records", "outside", "readable")]:
+            self.audit.say(self.name, "export-count", "it has not as many lines as it announces")
+        shown = union(self.present + self.outside)
+        absent = minus(self.covers, union(shown + self.readable + self.wrong))
+        known = {*self.erased, *(self.audit.log.erased if self.audit.log else [])}
+        gone = sorted(part for part in known if part[2] < self.manifest["entries"])
+        every = union(part[:2] for part in gone)
+        missing = minus(absent, every)
+        for part in minus(shown, minus(shown, every)):
+            self.audit.say(f"entries {span(part)}", "record-kept", "said to be erased, still there")
+        for part in missing:
+            self.audit.say(f"entries {span(part)}", "record-missing", "neither there nor erased")
+        self.report(gone, absent, union(missing + self.wrong))
+
+    def report(self, gone, absent, unexplained):
+        places = [(part, "present") for part in self.present]
+        places += [(part, "present, of another day") for part in self.outside]
+        for first, last, leaf in gone:
+            whole = [(first, last)]
+            parts = minus(absent, minus(absent, whole)) if self.covers else whole
+            places += [(part, f"erased by leaf {leaf}") for part in parts]
+        places += [(part, "UNEXPLAINED") for part in unexplained]
+        self.audit.facts.append(
+            {"export": self.name} | {span(p): what for p, what in sorted(places)}
+        )
+
+
+def read_line(line):
+    """Return index and entry: as it stands there, or as the record makes it."""
+    if "entry" in line:
+        have(line, "line-invalid", index=int, entry=str, proof=list)
+        return line["index"], unbase64(line["entry"])
+    have(line, "line-invalid", index=int, shown=dict, hidden=dict, proof=list)
+    return line["index"], record_leaf(line["shown"], line["hidden"])
+
+
+def proved(line, leaf, checkpoint):
+    proof = [unbase64(text, 32) for text in line["proof"]]
+    return root_of(line["index"], checkpoint.size, leaf, proof) == checkpoint.root
+
+
+def record_leaf(shown, hidden):
+    """ "R is the Merkle tree hash of the twenty c": given alone, or made of value and salt."""
+    if sorted([*shown, *hidden]) != sorted(FIELDS.split()) or not {"v", "em", "es"} <= shown.keys():
+        raise Wrong("line-invalid", "each field is either shown or hidden; v, em, es are shown")
+    parts = {name: field(name, pair) for name, pair in shown.items()}
+    parts |= {name: unbase64(text, 32) for name, text in hidden.items()}
+    v, em, es = (shown[name][0] for name in ("v", "em", "es"))
+    emitter, epoch = map(int, em.split("/")) if em and fits(em, "em") else (1 << 16, 0)
+    if v != 1 or not fits(es, "1") or emitter >= 1 << 16 or epoch >= 1 << 32:
+        raise Wrong("line-invalid", "there is no such version, emitter or number")
+    tree = tree_hash([sha256(b"\0" + parts[name]).digest() for name in FIELDS.split()])
+    return b"\1\1" + struct.pack(">HIQ", emitter, epoch, es) + tree
+
+
+def field(name, pair):
+    """ "c = SHA-256("xmppgov/field/v1" 0x00 salt, length of field (one byte), field, value)" """
+    if type(pair) is not list or len(pair) != 2 or not (pair[0] is None or canonical(pair[0])):
+        raise Wrong("line-invalid", f"{name} is no value with its salt")
+    value = b"" if pair[0] is None else json.dumps(pair[0], ensure_ascii=False).encode()
+    label = bytes([len(name)]) + name.encode()
+    return sha256(b"xmppgov/field/v1\0" + unbase64(pair[1], 32) + label + value).digest()
+
+
+# Proofs of one entry (c2sp.org/tlog-proof), and of one message.
+
+PROOF = b"c2sp.org/tlog-proof@v1\n"
+
+
+def tlog_proof(audit, name, data):
+    """ "extra", here the entry, "index", and "one SHA-256 hash per line", then the checkpoint."""
+    head, _, note = data.partition(b"\n\n")
+    form = re.escape(PROOF) + rb"extra (\S+)\nindex (0|[1-9][0-9]{0,18})((?:\n\S{44}){0,64})"
+    if not (match := re.fullmatch(form, head)):
+        raise Wrong("proof-invalid", "it is no tlog-proof with its entry")
+    leaf, index, hashes = (text.decode("ascii", "replace") for text in match.groups())
+    line = {"index": int(index), "entry": leaf, "proof": hashes.split()}
+    if not proved(line, unbase64(leaf), audit.extends(name, note)):
+        raise Wrong("proof-invalid", f"it is not what the log has as entry {index}")
+    audit.facts.append({"proof": name, index: "present"} | read_leaf(unbase64(leaf)))
+
+
+def member_proof(audit, name, data):
+    """In each part of a day the message's references stand at their place, or would between two."""
+    proof = read_json(data)
+    texts = dict.fromkeys(("format", "day", "id", "key", "checkpoint"), str)
+    have(proof, "proof-invalid", parts=list, records=list, **texts)
+    if proof["format"] != "xmppgov-member-proof/1":
+        raise Wrong("proof-invalid", "it is no member's proof")
+    checkpoint, found = audit.extends(name, proof["checkpoint"].encode()), {}
+    for number, part in enumerate(proof["parts"], 1):
+        have(part, "proof-invalid", index=int, entry=str, proof=list, ref=list, oid=list)
+        leaf = read_leaf(entry := unbase64(part["entry"]))
+        if [leaf.get(n) for n in ("kind", "day", "part")] != ["day", proof["day"], number]:
+            raise Wrong("proof-invalid", "it has not the parts of the day, one after the other")
+        if not proved(part, entry, checkpoint):
+            raise Wrong("proof-invalid", f"part {number} of the day is not the log's")
+        for sort in (b"ref", b"oid"):
+            text = b"xmppgov/" + sort + b"/v1\0" + proof["id"].encode()
+            value = hmac.digest(unbase64(proof["key"], 32), text, "sha256")[:16]
+            if stands(value, part[sort.decode()], leaf["n"], bytes.fromhex(leaf["root"])):
+                found[sort.decode()] = base64.urlsafe_b64encode(value).decode().rstrip("=")
+    days = audit.log.days if audit.log else {}
+    if not 0 < len(proof["parts"]) >= len(days.get(proof["day"], [])):
+        raise Wrong("proof-invalid", "the log has another part of this day")
+    for line in proof["records"]:
+        index, leaf = read_line(line)
+        same = any(line["shown"].get(sort, [0])[0] == text for sort, text in found.items())
+        if not same or not proved(line, leaf, checkpoint):
+            raise Wrong("proof-invalid", f"entry {index} is no record of this message")
+    verdict = {"proof": name, proof["day"]: "present" if found else "absent"}
+    shown = [{n: v for n, (v, _) in line["shown"].items()} for line in proof["records"]]
+    audit.facts.append(verdict | {"records": shown})
+
+
+def stands(value, places, n, root):
+    """Tell whether a reference stands at its place; else two neighbours have to enclose it."""
+    found = []
+    for place in places:
+        have(place, "proof-invalid", index=int, value=str, proof=list)
+        found.append((unbase64(place["value"], 16), place["index"]))
+        if not proved(place, found[-1][0], Checkpoint("", n, root)):
+            raise Wrong("proof-invalid", "a neighbour is not among the day's references")
+    if [reference for reference, _ in found] == [value]:
+        return True
+    ends = [end for end in found if end[0] < value] or [(b"", -1)]
+    ends += [end for end in found if end[0] > value] or [(b"", n)]
+    enclosed = len(ends) == 2 and ends[1][1] == ends[0][1] + 1
+    if (
+        not enclosed
+        or [end for end in ends if end[0]] != found
+        or (n == 0 and root != tree_hash([]))
+    ):
+        raise Wrong("proof-invalid", "it shows neither presence nor absence")
+    return False
+
+
+# Trees: "MTH(D[n]) = SHA-256(0x01 || MTH(D[0:k]) || MTH(D[k:n]))" (RFC 6962 2.1).
+
+
+def tree_hash(hashes):
+    while len(hashes) > 1:  # the last one of an odd row rises as it is
+        pairs = zip(hashes[::2], hashes[1::2], strict=False)
+        above = [sha256(b"\1" + left + right).digest() for left, right in pairs]
+        hashes = above + hashes[-1:] * (len(hashes) % 2)
+    return hashes[0] if hashes else sha256(b"").digest()
+
+
+def root_of(index, size, entry, proof):
+    return root_over(index, size, sha256(b"\0" + entry).digest(), proof)
+
+
+def root_over(index, size, root, proof):
+    """RFC 9162 2.1.3.2, from a leaf's hash; None where the proof has not its length."""
+    node, last = index, size - 1
+    for sibling in proof:
+        if last <= 0:
+            return None
+        if node & 1 or node == last:
+            root = sha256(b"\1" + sibling + root).digest()
+            while node and not node & 1:
+                node, last = node >> 1, last >> 1
+        else:
+            root = sha256(b"\1" + root + sibling).digest()
+        node, last = node >> 1, last >> 1
+    return root if last == 0 and 0 <= index < size else None
+
+
+# Signatures: notes (signed-note), who has to have signed (tlog-policy, tlog-cosignature).
+
+Checkpoint = namedtuple("Checkpoint", "origin size root")
+Key = namedtuple("Key", "name id type public")
+
+
+class Policy:
+    """ "which logs", "which witnesses", and how many of these are enough."""
+
+    def __init__(self, data):
+        self.logs, self.witnesses, self.groups, self.quorum = [], {}, {}, None
+        odd = re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", data) or len(data) > 1_000_000
+        if odd or not data.endswith(b"\n"):
+            raise Wrong("policy-invalid", "it has control characters, or its last line no end")
+        for line in data.decode("utf-8", "surrogateescape").split("\n"):
+            words = [word for word in re.split("[ \t]+", line) if word]
+            if words and words[0][0] != "#":
+                self.line(words)
+        if self.quorum is None:
+            raise Wrong("policy-invalid", "it has no quorum line")
+
+    def line(self, words):
+        names = {"none", *self.witnesses, *self.groups}
+        free = names - {"none"}.union(*(members for _, members in self.groups.values()))
+        match words:
+            case ["log", vkey] | ["log", vkey, _]:
+                self.logs.append(read_key(vkey, (1, 6), self.logs))
+            case ["witness", name, vkey] | ["witness", name, vkey, _] if name not in names:
+                self.witnesses[name] = read_key(vkey, (4, 6), self.witnesses.values())
+            case ["group", name, k, *members] if name not in names and members:
+                k = {"any": "1", "all": str(len(members))}.get(k, k)
+                if not re.fullmatch("[1-9][0-9]{0,5}", k) or int(k) > len(set(members) & free):
+                    raise Wrong("policy-invalid", f"group {name}: its threshold or members")
+                if len(set(members) & free) != len(members):
+                    raise Wrong(
+                        "policy-invalid", f"group {name}: a member is unknown or twice there"
+                    )
+                self.groups[name] = (int(k), members)
+            case ["quorum", name] if name in names and self.quorum is None:
+                self.quorum = name
+            case _:
+                raise Wrong("policy-invalid", f"a line that begins with {words[0]}")
+
+    def open(self, note, quorum=True):
+        """ "signed by any one of the listed logs, and cosigned according to the quorum rule" """
+        text, signatures = read_note(note)
+        checkpoint = read_checkpoint(text)
+        known = {(key.name, key.id): key for key in [*self.logs, *self.witnesses.values()]}
+        signed = {known[name, id] for name, id, _ in signatures if (name, id) in known}
+        for name, id, value in signatures:
+            if (name, id) in known and not verifies(known[name, id], text, checkpoint, value):
+                raise Wrong("checkpoint-invalid", f"the signature of {name} is wrong")
+        if not any(key in signed and key.name == checkpoint.origin for key in self.logs):
+            raise Wrong("checkpoint-invalid", "no log that the policy knows has signed it")
+        witnessed = {name for name, key in self.witnesses.items() if key in signed}
+        for name, (k, members) in self.groups.items():
+            witnessed |= {name} if len(witnessed.intersection(members)) >= k else set()
+        if quorum and self.quorum not in {"none", *witnessed}:
+            raise Wrong("quorum-unmet", f"cosigned only by {sorted(witnessed)}")
+        return checkpoint
+
+
+def read_key(vkey, types, others):
+    """ "<key name>+<hex-encoded key ID>+<base64-encoded public key>", of a type that fits."""
+    name, _, rest = vkey.strip().partition("+")
+    id, _, text = rest.partition("+")
+    data = unbase64(text, code="policy-invalid")
+    key = Key(
+        name, bytes.fromhex(id) if re.fullmatch("[0-9a-f]{8}", id) else b"", data[0], data[1:]
+    )
+    own = sha256(name.encode("utf-8", "replace") + b"\n" + data).digest()[:4]
+    size = {1: 32, 4: 32, 6: 1312}.get(key.type)
+    if key.id != own or key.type not in types or len(key.public) != size or not is_name(name):
+        raise Wrong("policy-invalid", f"{vkey[:40]}... is no key of a type that is needed here")
+    if any(key.public == other.public for other in others):
+        raise Wrong("policy-invalid", f"{vkey[:40]}... stands on an earlier line")
+    return key
+
+
+def is_name(name):
+    """ "non-empty and MUST NOT contain any Unicode spaces or plus" """
+    return bool(re.fullmatch(r"[^\s+\x00-\x1f\ud800-\udfff]+", name))
+
+
+def read_note(data):
+    """ "valid UTF-8", no "ASCII control characters other than newline"; text, blank line, lines."""
+    text, separator, rest = data.decode("utf-8", "replace").rpartition("\n\n")
+    lines = rest.split("\n")
+    if data != data.decode("utf-8", "replace").encode() or re.search(
+        "[\0-\x09\x0b-\x1f]", text + rest
+    ):
+        raise Wrong("checkpoint-invalid", "it is no signed note")
+    signatures = []
+    for line in lines[:-1]:
+        match = re.fullmatch("— ([^ ]+) ([^ ]+)", line)
+        value = unbase64(match[2], code="checkpoint-invalid") if match else b""
+        if len(value) < 5 or not is_name(match[1]):
+            raise Wrong("checkpoint-invalid", "a signature line is malformed")
+        signatures.append((match[1], value[:4], value[4:]))
+    if not separator or lines[-1] or not signatures or len(data) > 1_000_000:
+        raise Wrong("checkpoint-invalid", "it is no signed note")
+    return text + "\n", signatures
+
+
+def read_checkpoint(text):
+    """ "origin", "tree size" in decimal, "root hash" in base64, and perhaps more lines."""
+    lines = text.split("\n")
+    if len(lines) < 4 or not all(lines[:-1]) or not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]):
+        raise Wrong("checkpoint-invalid", "it is no checkpoint")
+    return Checkpoint(lines[0], int(lines[1]), unbase64(lines[2], 32, "checkpoint-invalid"))
+
+
+def verifies(key, text, checkpoint, value):
+    """0x01 signs the text, 0x04 a time and the text, 0x06 a `cosigned_message` (ML-DSA-44)."""
+    time, signature, message = value[:8], value[8:], text.encode()
+    vector = [bytes([len(n) % 256]) + n for n in (key.name.encode(), checkpoint.origin.encode())]
+    if key.type == 1:
+        signature = value
+    elif key.type == 4:
+        message = f"cosignature/v1\ntime {int.from_bytes(time, 'big')}\n".encode() + message
+    else:
+        tree = bytes(8) + checkpoint.size.to_bytes(8, "big") + checkpoint.root
+        message = b"subtree/v1\n\0" + vector[0] + time + vector[1] + tree
+        if max(map(len, vector)) > 256:
+            return False
+    try:
+        algorithm = (
+            MLDSA44PublicKey.from_public_bytes
+            if key.type == 6
+            else Ed25519PublicKey.from_public_bytes
+        )
+        algorithm(key.public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return key.type == 1 or time[0] < 128
+
+
+# Forms: JSON with each key once, base64 in its one form, sets of numbers "0-411 413".
+
+
+def read_json(data, code="line-invalid"):
+    def once(pairs):
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a key stands twice")
+        return dict(pairs)
+
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        document = None
+    if type(document) is not dict:
+        raise Wrong(code, "it is no JSON object in which each key stands once")
+    return document
+
+
+def have(document, code, **types):
+    """An object has these fields, of these types, and no other; numbers are not negative."""
+    right = type(document) is dict and document.keys() == types.keys()
+    for name, kind in types.items() if right else ():
+        right &= type(document[name]) is kind and (kind is not int or 0 <= document[name] < 2**63)
+    if not right:
+        raise Wrong(code, "it has not the fields that it should have")
+
+
+def unbase64(text, size=None, code="line-invalid"):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, TypeError):
+        data = b""
+    if not data or base64.b64encode(data).decode() != text or size not in (None, len(data)):
+        raise Wrong(code, "it is not the base64 of what should be there")
+    return data
+
+
+def ranges(text, code="entry-invalid"):
+    parts = []
+    for item in text.split(" "):
+        match = re.fullmatch("(0|[1-9][0-9]{0,15})(?:-([1-9][0-9]{0,15}))?", item)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+        apart = not parts or first > parts[-1][1] + 1
+        if not apart or not last < 2**53 or (last <= first if match and match[2] else last < first):
+            raise Wrong(code, "its numbers are not in their one form")
+        parts.append((first, last))
+    return parts
+
+
+def minus(whole, taken):
+    """Return what of `whole` is not in `taken`."""
+    for low, high in taken:
+        cut = [((a, min(b, low - 1)), (max(a, high + 1), b)) for a, b in whole]
+        whole = [part for pair in cut for part in pair if part[0] <= part[1]]
+    return list(whole)
+
+
+def union(parts):
+    whole = []
+    for first, last in sorted(parts):
+        if whole and first <= whole[-1][1] + 1:
+            whole[-1] = (whole[-1][0], max(last, whole[-1][1]))
+        else:
+            whole.append((first, last))
+    return whole
+
+
+def count(parts):
+    return sum(last - first + 1 for first, last in parts)
+
+
+def span(part):
+    return str(part[0]) if part[0] == part[1] else f"{part[0]}-{part[1]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
