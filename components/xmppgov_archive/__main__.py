@@ -19,10 +19,7 @@ from xmppgov.tlog.note import SigningKey
 from xmppgov.xmpp.component import Component
 from xmppgov_archive.component import ArchiveComponent, unit_from_directory
 from xmppgov_archive.config import ArchiveSection, Config
-from xmppgov_archive.log.folder import LogFolder
-from xmppgov_archive.log.integrator import Integrator
-from xmppgov_archive.log.keys import load_signing_key
-from xmppgov_archive.log.store import LockStore
+from xmppgov_archive.log.service import cosigned, opened_log
 from xmppgov_archive.officers import store as officers
 from xmppgov_archive.records.keys import KeyRing, load_public_key
 from xmppgov_archive.records.policy import Label, Labels
@@ -69,29 +66,17 @@ class Parts(NamedTuple):
 async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> AsyncIterator[Parts]:
     """The archive without its stream; `ask` finds a person's unit, `clock` returns ms UTC."""
     resolving = load_public_key(section.resolving_key_file)
-    key = load_signing_key(
-        section.signing_key_file, section.verifier_file, section.origin, secrets.token_bytes
-    )
     async with AsyncExitStack() as stack:
         store = await RecordStore.open(section.database, officers.SCHEMA)
         stack.push_async_callback(store.close)
         # The integrator must not see what a transaction has not committed yet.
         committed = await RecordStore.open_read_only(section.database)
         stack.push_async_callback(committed.close)
-        lock = await LockStore.open(section.lock_database, section.origin)
-        stack.push_async_callback(lock.close)
-        integrator = Integrator(
-            store=committed,
-            lock=lock,
-            folder=LogFolder(section.tiles_dir),
-            key=key,
-            origin=section.origin,
-            interval=section.checkpoint_interval,
-        )
+        log = await stack.enter_async_context(opened_log(section, committed, clock))
         keys = KeyRing(section.keys_dir, secrets.token_bytes)
         archive = Archive(
             store=store,
-            integrator=integrator,
+            integrator=log.integrator,
             names=Pseudonyms(keys, resolving),
             rest=AtRest(keys),
             units=Units(ask, section.servers, time.monotonic),
@@ -100,7 +85,8 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
             random=secrets.token_bytes,
         )
         await stack.enter_async_context(archive)
-        yield Parts(archive, store, keys, key)
+        await stack.enter_async_context(cosigned(section, log))
+        yield Parts(archive, store, keys, log.key)
 
 
 def labels(section: ArchiveSection) -> Labels:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from xmppgov.archive.batch import EVENTS, MESSAGES
 from xmppgov.archive.model import Label
 from xmppgov.config import ConfigPath, LogSection, Section, Settings, XmppSection
+from xmppgov.tlog.cosignature import CosignerKey, parse_key
+from xmppgov.tlog.errors import NoteInvalid
 
 Family = Literal["msg", "file", "room", "alert", "dir"]
 
@@ -28,6 +30,33 @@ _CLASSES = {
 }
 
 
+def _cosigner(vkey: str) -> str:
+    try:
+        key = parse_key(vkey)
+    except NoteInvalid as error:
+        raise ValueError(str(error.text)) from error
+    if not isinstance(key, CosignerKey):
+        raise ValueError("it is a log's key, not a witness's")
+    return vkey
+
+
+class WitnessSection(Section):
+    """`[[archive.witnesses]]`: who cosigns, in which type, and where it is asked."""
+
+    name: str = Field(pattern=r"^[^\s\x00-\x1f\x7f]+$")
+    vkey: Annotated[str, AfterValidator(_cosigner)]
+    url: str = Field(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$")
+
+
+class PublicLogSection(Section):
+    """`[archive.log]`: where others find the log, and whose cosignatures it needs."""
+
+    url: str = Field("", pattern=r"^(https?://[^\s\x00-\x1f\x7f]+)?$")
+    policy_file: ConfigPath | None = None
+    cosigning_key_file: ConfigPath | None = None
+    witness_interval: float = Field(1.0, ge=0.05, le=60.0)
+
+
 class ArchiveSection(Section):
     """`[archive]`: where records, keys and the log lie, and whom the archive obeys."""
 
@@ -44,6 +73,8 @@ class ArchiveSection(Section):
     classes: dict[Label, ClassSection] = Field(default_factory=lambda: dict(_CLASSES))
     checkpoint_interval: float = Field(0.5, ge=0.05, le=1.0)
     niceness: int = Field(10, ge=0, le=19)
+    log: PublicLogSection = PublicLogSection()
+    witnesses: tuple[WitnessSection, ...] = ()
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -67,10 +98,33 @@ class ArchiveSection(Section):
                 raise ValueError(f"the family {family} has to be in exactly one class")
         return self
 
+    @model_validator(mode="after")
+    def _one_policy(self) -> Self:
+        """Refuse two sources of one policy."""
+        if self.witnesses and self.log.policy_file is not None:
+            raise ValueError("log.policy_file names the witnesses already; remove one of the two")
+        return self
+
     @property
     def verifier_file(self) -> Path:
         """The file with the log's public key (a vkey), beside the tiles' folder."""
         return self.tiles_dir.parent / "verifier.vkey"
+
+    @property
+    def cosigner_file(self) -> Path:
+        """The file with the log's public ML-DSA-44 key (a vkey), beside the other."""
+        return self.tiles_dir.parent / "cosigner.vkey"
+
+    @property
+    def policy_file(self) -> Path:
+        """The tlog-policy that says when a checkpoint is cosigned by enough."""
+        return self.log.policy_file or self.tiles_dir.parent / "policy"
+
+    @property
+    def cosigning_key_file(self) -> Path:
+        """The file with the log's private ML-DSA-44 key."""
+        file = self.signing_key_file
+        return self.log.cosigning_key_file or file.with_name(f"{file.stem}-mldsa44{file.suffix}")
 
     @property
     def allowed(self) -> dict[str, frozenset[str]]:

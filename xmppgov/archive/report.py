@@ -39,6 +39,7 @@ class Report:
     and `open` those whose entry is not due yet. `restarts` counts epochs that followed another,
     `waiting` the entries that no checkpoint covers yet. `erasing` records are named by an entry and
     still there, for the archive says that it is at work on them; `erasures` are those entries.
+    `cosigned` entries are covered by a checkpoint that satisfies the policy.
     """
 
     origin: str
@@ -53,6 +54,7 @@ class Report:
     open: int = 0
     restarts: int = 0
     waiting: int = 0
+    cosigned: int = 0
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 

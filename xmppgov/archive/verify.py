@@ -34,8 +34,9 @@ from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Text, Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
-from xmppgov.tlog.errors import NoteInvalid, TileInvalid
+from xmppgov.tlog.errors import NoteInvalid, PolicyUnmet, TileInvalid
 from xmppgov.tlog.note import Note, VerifierKey
+from xmppgov.tlog.policy import NONE, Policy
 from xmppgov.tlog.tiles import (
     ENTRIES,
     WIDTH,
@@ -48,6 +49,7 @@ from xmppgov.tlog.tiles import (
 )
 
 texts = Texts("xmppgov")
+NO_COSIGNERS = Policy(NONE)
 COLUMNS = ("t", "class", "from", "to", "room", "org")
 """The fields of a record that have a column of their own."""
 
@@ -85,19 +87,23 @@ class ForgottenName(NamedTuple):
 
 
 class LogCheck:
-    """Checks the public files: signature, every tile and entry, the root, every counter."""
+    """Checks the public files: signatures, every tile and entry, the root, every counter.
 
-    def __init__(self, *, key: VerifierKey, origin: str, read: Read) -> None:
-        self._key, self._read = key, read
+    `policy` names the cosigners; without it only the log's own signature counts.
+    """
+
+    def __init__(
+        self, *, key: VerifierKey, origin: str, read: Read, policy: Policy = NO_COSIGNERS
+    ) -> None:
+        self._key, self._read, self._policy = key, read, policy
         self.report = Report(origin)
         self.counters = Counters(self.report)
         self._edge: Edge | None = Edge()
 
     def open(self, note: bytes) -> bool:
         """Take the checkpoint to check against; False where nothing can be checked against it."""
-        origin = self.report.origin
         try:
-            checkpoint = open_checkpoint(note, [self._key], origin)
+            checkpoint = self._opened(note)
         except NoteInvalid as error:
             self._say("checkpoint-invalid", "checkpoint", error.text)
             try:
@@ -129,25 +135,38 @@ class LogCheck:
         self._follow(start, entries)
         self.counters.finish()
 
-    def check_earlier(self, note: bytes) -> None:
+    def check_earlier(self, note: bytes, where: str = "checkpoint") -> None:
         """Check that the log still begins with the tree of a checkpoint that was kept elsewhere."""
         try:
-            earlier = open_checkpoint(note, [self._key], self.report.origin)
-            size = self.report.size
-            if earlier.size > size:
-                self._say(
-                    "history",
-                    "checkpoint",
-                    texts("The log is shorter than the checkpoint that was kept."),
-                )
-            elif TiledTree(size, self._read).range_hash(0, earlier.size) != earlier.root:
-                self._say(
-                    "history",
-                    "checkpoint",
-                    texts("The log does not begin with the tree of the checkpoint that was kept."),
-                )
+            self._check_begins_with(self._opened(note), where)
         except (NoteInvalid, TileInvalid) as error:
-            self._say("history", "checkpoint", error.text)
+            self._say("history", where, error.text)
+
+    def check_cosigned(self, note: bytes) -> None:
+        """Check that `cosigned` satisfies the policy, and that the log begins with its tree."""
+        try:
+            self._opened(note)
+            checkpoint = self._policy.open(note, [self._key])
+            self.report.cosigned = checkpoint.size
+            self._check_begins_with(checkpoint, "cosigned")
+        except (NoteInvalid, PolicyUnmet) as error:
+            self._say("cosigned-invalid", "cosigned", error.text)
+        except TileInvalid as error:
+            self._say("history", "cosigned", error.text)
+
+    def _opened(self, note: bytes) -> Checkpoint:
+        """Return the checkpoint that the log has signed; no known cosignature may be wrong."""
+        self._policy.judge(note, [self._key])
+        return open_checkpoint(note, [self._key], self.report.origin)
+
+    def _check_begins_with(self, earlier: Checkpoint, where: str) -> None:
+        size = self.report.size
+        if earlier.size > size:
+            text = texts("The log is shorter than the checkpoint that was kept.")
+            self._say("history", where, text)
+        elif TiledTree(size, self._read).range_hash(0, earlier.size) != earlier.root:
+            text = texts("The log does not begin with the tree of the checkpoint that was kept.")
+            self._say("history", where, text)
 
     def _bundle(self, index: int, width: int) -> list[bytes] | None:
         path = tile_path(ENTRIES, index, width)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,15 +16,17 @@ from xmppgov.archive.verify import LogCheck, RecordCheck, StoredRecord
 from xmppgov.errors import CheckFailed, NotFound, StorageError
 from xmppgov.i18n import Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
-from xmppgov.tlog.errors import TileInvalid
+from xmppgov.tlog.errors import NoteInvalid, TileInvalid
 from xmppgov.tlog.merkle import inclusion_proof, leaf_hash
-from xmppgov.tlog.note import VerifierKey
+from xmppgov.tlog.note import Note, VerifierKey
+from xmppgov.tlog.policy import Policy
 from xmppgov.tlog.proof import TlogProof
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_path
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.store import Alarm, Criteria, EpochState, InspectionStore, Row
 from xmppgov_archive.log.folder import LogFolder
-from xmppgov_archive.log.store import LockStore
+from xmppgov_archive.log.store import LockStore, WitnessState, WitnessStore
+from xmppgov_archive.log.trust import read_policy
 from xmppgov_archive.records.keys import KeyRing, load_key, month_key
 from xmppgov_archive.records.pseudonyms import keyed
 from xmppgov_archive.records.rest import AtRest, BoxBroken
@@ -43,6 +45,8 @@ class Status(NamedTuple):
     epochs: list[EpochState]
     alarms: list[Alarm]
     spools: list[Spool]
+    cosigned: int | None
+    witnesses: list[WitnessState]
 
 
 class Proof(NamedTuple):
@@ -94,15 +98,20 @@ class Inspection:
     rest: AtRest
     keys: KeyRing
     lock: LockStore
+    witnesses: WitnessStore
     folder: LogFolder
     key: VerifierKey
+    policy: Policy
 
     async def status(self) -> Status:
         """Return how the archive stands. Raises `CheckFailed` if its checkpoint is not its own."""
         checkpoint = self._checkpoint()
         records, entries = await self.store.counts()
         epochs, alarms = await self.store.epochs(), await self.store.alarms()
-        return Status(records, entries, checkpoint, epochs, alarms, await self.store.spools())
+        spools, witnesses = await self.store.spools(), await self.witnesses.all()
+        note = self.folder.cosigned()
+        cosigned = self.policy.open(note, [self.key]).size if note else None
+        return Status(records, entries, checkpoint, epochs, alarms, spools, cosigned, witnesses)
 
     async def index_of(self, uuid: str) -> int:
         """Return the index of the record with an id (a UUIDv7, which begins with its time).
@@ -137,13 +146,17 @@ class Inspection:
         Raises:
             CheckFailed: there is no such entry in the log, or the log is damaged.
         """
-        note = self.folder.checkpoint() or b""
-        checkpoint = open_checkpoint(note, [self.key], self.section.origin)
+        note = self.folder.cosigned() or b""
+        checkpoint = self._cosigned(note)
+        if checkpoint.size <= index < self._checkpoint().size:
+            raise CheckFailed(
+                texts("Not enough witnesses have cosigned this entry yet; ask again later.")
+            )
         tree = TiledTree(checkpoint.size, self.folder.read)
         hashes = tuple(inclusion_proof(index, checkpoint.size, tree.range_hash))
         leaf = self._entry(index, checkpoint.size)
         proof = TlogProof(index, hashes, note, extra=leaf).encode()
-        TlogProof.parse(proof).verify(leaf_hash(leaf), [self.key], self.section.origin)
+        TlogProof.parse(proof).verify_under(self.policy, leaf_hash(leaf))
         return Proof(index, leaf, checkpoint, proof)
 
     async def verify(
@@ -153,15 +166,20 @@ class Inspection:
 
         `earlier` is a checkpoint that was kept elsewhere: the log must begin with its tree.
         """
-        log = LogCheck(key=self.key, origin=self.section.origin, read=self.folder.read)
+        log = LogCheck(
+            key=self.key, origin=self.section.origin, read=self.folder.read, policy=self.policy
+        )
+        cosigned = self.folder.cosigned()
         note, held = await self._settled()
         if note is None or not log.open(note):
             text = texts("{path}: there is no checkpoint.", path=self.folder.root)
             log.report.add("checkpoint-invalid", "checkpoint", text)
             return log.report
-        if held != note:
+        if not _same(held, note):
             text = texts("The published checkpoint is not the newest that was signed.")
             log.report.add("history", "checkpoint", text)
+        if cosigned is not None:
+            log.check_cosigned(cosigned)
         if earlier is not None:
             log.check_earlier(earlier)
         check = RecordCheck(log.report)
@@ -204,7 +222,7 @@ class Inspection:
         for _ in range(PATIENCE):
             held = await self.lock.held()
             note = self.folder.checkpoint()
-            if held == note:
+            if _same(held, note):
                 break
             await asyncio.sleep(PAUSE)
         return note, held
@@ -214,6 +232,12 @@ class Inspection:
         if note is None:
             raise CheckFailed(texts("{path}: there is no checkpoint.", path=self.folder.root))
         return open_checkpoint(note, [self.key], self.section.origin)
+
+    def _cosigned(self, note: bytes) -> Checkpoint:
+        """Return the checkpoint of a note that satisfies the policy. Raises `CheckFailed`."""
+        if not note:
+            raise CheckFailed(texts("Not enough witnesses have cosigned the log yet."))
+        return self.policy.open(note, [self.key])
 
     def _entry(self, index: int, size: int) -> bytes:
         bundle, offset = divmod(index, WIDTH)
@@ -228,23 +252,41 @@ class Inspection:
 @asynccontextmanager
 async def inspected(section: ArchiveSection) -> AsyncIterator[Inspection]:
     """Open the archive for reading. Raises `StorageError` or `NoteInvalid`."""
-    for file in (section.database, section.lock_database, section.verifier_file):
+    ours = section.database, section.lock_database, section.verifier_file, section.policy_file
+    for file in ours:
         if not file.exists():
             raise StorageError(
                 texts("{path}: the file is missing; has this archive ever run?", path=file)
             )
-    store = await InspectionStore.open(section.database)
-    try:
+    async with AsyncExitStack() as stack:
+        store = await InspectionStore.open(section.database)
+        stack.push_async_callback(store.close)
         lock = await LockStore.open_read_only(section.lock_database, section.origin)
-        try:
-            key = VerifierKey.parse(section.verifier_file.read_text("ascii"))
-            folder = LogFolder(section.tiles_dir)
-            keys = KeyRing(section.keys_dir, _no_new_key)
-            yield Inspection(section, store, AtRest(keys), keys, lock, folder, key)
-        finally:
-            await lock.close()
-    finally:
-        await store.close()
+        stack.push_async_callback(lock.close)
+        witnesses = await WitnessStore.open_read_only(section.lock_database)
+        stack.push_async_callback(witnesses.close)
+        keys = KeyRing(section.keys_dir, _no_new_key)
+        yield Inspection(
+            section,
+            store,
+            AtRest(keys),
+            keys,
+            lock,
+            witnesses,
+            LogFolder(section.tiles_dir),
+            VerifierKey.parse(section.verifier_file.read_text("ascii")),
+            read_policy(section.policy_file),
+        )
+
+
+def _same(held: bytes | None, note: bytes | None) -> bool:
+    """Tell whether both are one checkpoint, whatever cosignatures it has."""
+    if held is None or note is None:
+        return held == note
+    try:
+        return Note.parse(held).text == Note.parse(note).text
+    except NoteInvalid:
+        return False
 
 
 def _no_new_key(_size: int) -> bytes:

@@ -13,6 +13,8 @@ from xmppgov.archive.report import Report
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.service import Found, Status
+from xmppgov_archive.log.store import WitnessState
+from xmppgov_archive.log.witnesses import ALARMS
 
 texts = Texts("xmppgov_archive")
 MOST_SHOWN = 20  # findings on a terminal
@@ -29,6 +31,9 @@ def status_document(state: Status, section: ArchiveSection) -> dict[str, Any]:
         "root": checkpoint.root.hex(),
         "verifier_key_file": str(section.verifier_file),
         "tiles_dir": str(section.tiles_dir),
+        "policy_file": str(section.policy_file),
+        "cosigned": state.cosigned,
+        "witnesses": [witness._asdict() for witness in state.witnesses],
         "emitters": [epoch._asdict() for epoch in state.epochs],
         "holes": sum(epoch.missing for epoch in state.epochs),
         "alarms": [alarm._asdict() for alarm in state.alarms],
@@ -44,6 +49,7 @@ def show_status(console: Console, state: Status, section: ArchiveSection) -> Non
         (texts("Records"), state.records),
         (texts("Entries signed"), state.checkpoint.size),
         (texts("Entries waiting"), max(state.entries - state.checkpoint.size, 0)),
+        (texts("Entries cosigned"), state.cosigned or 0),
         (texts("Root"), state.checkpoint.root.hex()),
         (texts("Public key"), section.verifier_file),
         (texts("Alarms"), sum(alarm.times for alarm in state.alarms)),
@@ -58,6 +64,8 @@ def show_status(console: Console, state: Status, section: ArchiveSection) -> Non
         cells = epoch.server, epoch.epoch, epoch.last, epoch.records, epoch.missing
         table.add_row(*map(str, cells))
     console.print(table)
+    if state.witnesses:
+        console.print(_witnesses(state.witnesses))
     for alarm in state.alarms[:MOST_SHOWN]:
         text = texts(
             "ALARM: {server}: number {seq} came again with other content ({count} times).",
@@ -66,6 +74,24 @@ def show_status(console: Console, state: Status, section: ArchiveSection) -> Non
             count=alarm.times,
         )
         console.print(str(text), style="red", markup=False, highlight=False)
+
+
+def _witnesses(witnesses: Sequence[WitnessState]) -> Table:
+    table = _table(texts("Witness"), texts("Entries cosigned"), texts("At (UTC)"), texts("State"))
+    for witness in witnesses:
+        style = "red" if witness.state in ALARMS else None
+        table.add_row(
+            witness.name,
+            str(witness.size),
+            _moment(witness.t) if witness.t else "",
+            f"ALARM: {witness.state}" if witness.state in ALARMS else witness.state,
+            style=style,
+        )
+    return table
+
+
+def _moment(t: int) -> str:
+    return datetime.fromtimestamp(t / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def report_document(report: Report) -> dict[str, Any]:
@@ -81,6 +107,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "open": report.open,
         "restarts": report.restarts,
         "waiting": report.waiting,
+        "cosigned": report.cosigned,
         "ok": not report.total,
         "counts": dict(report.counts),
         "findings": [
@@ -111,8 +138,9 @@ def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:
     """Print `archive query`."""
     table = _table(texts("Time (UTC)"), texts("Kind"), texts("From"), texts("To"), texts("Entry"))
     for row in rows:
-        moment = datetime.fromtimestamp(row.t / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(moment, row.kind, _short(row.sender), _short(row.target), str(row.idx))
+        table.add_row(
+            _moment(row.t), row.kind, _short(row.sender), _short(row.target), str(row.idx)
+        )
     console.print(table)
     if more:
         console.print(str(texts("There are more; raise --limit or narrow the question.")))

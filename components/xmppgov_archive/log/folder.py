@@ -11,7 +11,7 @@ from xmppgov.tlog.errors import TileInvalid
 from xmppgov.tlog.tiles import WIDTH, parse_tile_path, tile_path
 
 texts = Texts("xmppgov_archive")
-CHECKPOINT = "checkpoint"
+CHECKPOINT, COSIGNED = "checkpoint", "cosigned"
 
 
 class LogFolder:
@@ -32,17 +32,28 @@ class LogFolder:
 
     def checkpoint(self) -> bytes | None:
         """Return the published checkpoint, None before the first."""
-        file = self.root / CHECKPOINT
-        return file.read_bytes() if file.exists() else None
+        return self._note(CHECKPOINT)
+
+    def cosigned(self) -> bytes | None:
+        """Return the newest checkpoint that enough have cosigned, None before the first."""
+        return self._note(COSIGNED)
 
     def publish(self, note: bytes) -> None:
-        """Put a signed checkpoint where readers find it."""
+        """Put the newest checkpoint where readers find it."""
         self._write(self.root / CHECKPOINT, note)
+
+    def publish_cosigned(self, note: bytes) -> None:
+        """Put the newest checkpoint that enough have cosigned where readers find it."""
+        self._write(self.root / COSIGNED, note)
 
     def write_files(self, files: Mapping[str, bytes]) -> None:
         """Write tiles and bundles durably, the entries first."""
         for path in sorted(files, key=lambda p: (not p.startswith("tile/entries/"), p)):
             self._write(self.root / path, files[path])
+
+    def _note(self, name: str) -> bytes | None:
+        file = self.root / name
+        return file.read_bytes() if file.exists() else None
 
     def prune(self, files: Mapping[str, bytes]) -> None:
         """Delete the partial tiles of those in `files` that have become full."""

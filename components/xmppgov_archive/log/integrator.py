@@ -10,8 +10,13 @@ What is durable after each step, and what a crash behind it means:
 2. *Sign and lock*: the new checkpoint is signed, and put into the lock's database if the one that
    was read there is still held. From here on the log has promised this tree. Crash: the next start
    publishes what is locked.
-3. *Publish*: `checkpoint` is replaced. Crash: nothing is left to do.
+3. *Publish*: the log's own ML-DSA-44 cosignature is added, and `checkpoint` is replaced; and
+   `cosigned`, if that is enough for the policy. Crash: the next start finds `checkpoint` as it
+   should be, or publishes it again; `cosigned` follows from it.
 4. *Prune*: partial tiles whose full tile is there are deleted. Crash: a few remain, harmlessly.
+5. *Collect* (`witnesses`, beside all this): cosignatures are added to `checkpoint` as they come,
+   and `cosigned` is replaced when they are enough. Crash: those that were written are kept, and
+   the others are asked for again. A witness that has cosigned more than was written here says so.
 
 Whatever fails, the next attempt begins with `_recover`, as every start does: the lock's checkpoint
 is the truth, the tree is read back from the files, and both have to agree.
@@ -32,6 +37,7 @@ from xmppgov.tlog.merkle import EMPTY_ROOT
 from xmppgov.tlog.note import SigningKey
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, Edge, split_bundle, tile_path
 from xmppgov_archive.log.folder import LogFolder
+from xmppgov_archive.log.publication import Publication
 from xmppgov_archive.log.store import LockStore
 from xmppgov_archive.records.store import RecordStore
 
@@ -54,11 +60,13 @@ class Integrator:
         store: RecordStore,
         lock: LockStore,
         folder: LogFolder,
+        publication: Publication,
         key: SigningKey,
         origin: str,
         interval: float,
     ) -> None:
         self._store, self._lock, self._folder = store, lock, folder
+        self._publication = publication
         self._key, self._origin, self._interval = key, origin, interval
         self._edge: Edge | None = None
         self._note: bytes | None = None
@@ -142,7 +150,7 @@ class Integrator:
                 texts("The lock holds another checkpoint; does a second archive run on this log?")
             )
         self._note = note
-        await asyncio.to_thread(self._folder.publish, note)
+        await self._publication.publish(note)
 
     async def _recover(self) -> Checkpoint:
         """Return the locked checkpoint, published, with the tree's edge read back if need be."""
@@ -154,9 +162,9 @@ class Integrator:
             if published is not None:
                 raise _broken(texts("The log is published but its lock is gone; restore the lock."))
             await self._sign(Checkpoint(self._origin, 0, EMPTY_ROOT))
-        elif published != self._note:
+        else:
             self._check_published(published)
-            await asyncio.to_thread(self._folder.publish, self._note)
+            await self._publication.resume(self._note)
         checkpoint = self._open(self._note or b"")
         edge = Edge.load(checkpoint.size, self._folder.read)
         await self._check_edge(checkpoint, edge)
@@ -167,10 +175,13 @@ class Integrator:
         """Refuse a lock that is older than what readers have seen."""
         if published is None or self._note is None:
             return
-        if self._open(published).size > self._open(self._note).size:
+        seen, signed = self._open(published), self._open(self._note)
+        if seen.size > signed.size:
             raise _broken(
                 texts("The lock is older than the published checkpoint; restore the newest lock.")
             )
+        if seen.size == signed.size and seen != signed:
+            raise _broken(texts("The published checkpoint and the lock are of two histories."))
 
     async def _check_edge(self, checkpoint: Checkpoint, edge: Edge) -> None:
         """Refuse to go on from tiles or records that are not those of the signed tree."""

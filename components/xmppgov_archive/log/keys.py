@@ -1,4 +1,4 @@
-"""The key that signs checkpoints, and the file that makes its public side known."""
+"""The keys that sign checkpoints, and the files that make their public sides known."""
 
 from __future__ import annotations
 
@@ -9,25 +9,42 @@ from xmppgov.config import read_secret
 from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Texts
 from xmppgov.storage.files import make_secret, write_file
+from xmppgov.tlog.cosignature import Cosigner, parse_private
 from xmppgov.tlog.errors import NoteInvalid
-from xmppgov.tlog.note import SigningKey
+from xmppgov.tlog.note import KEY_SIZE, SigningKey
 
 texts = Texts("xmppgov_archive")
-KEY_SIZE = 32  # bytes
 Random = Callable[[int], bytes]
 
 
 def load_signing_key(file: Path, verifier_file: Path, origin: str, random: Random) -> SigningKey:
-    """Read the key that signs checkpoints, making it at first; write its public side.
+    """Read the Ed25519 key that signs checkpoints, making it at first; write its public side.
 
     Raises:
         ConfigurationError: the file is no such key, is of another log, or others can read it.
     """
-    make_secret(file, lambda: SigningKey(origin, random(KEY_SIZE)).encode())
+    key = _load(file, verifier_file, origin, lambda: SigningKey(origin, random(KEY_SIZE)))
+    if not isinstance(key, SigningKey):
+        raise _no_key(file)
+    return key
+
+
+def load_cosigner(file: Path, verifier_file: Path, origin: str, random: Random) -> Cosigner:
+    """Read the ML-DSA-44 key that cosigns checkpoints, as `load_signing_key` does the other."""
+    key = _load(file, verifier_file, origin, lambda: Cosigner.mldsa(origin, random(KEY_SIZE)))
+    if not isinstance(key, Cosigner):
+        raise _no_key(file)
+    return key
+
+
+def _load(
+    file: Path, verifier_file: Path, origin: str, make: Callable[[], SigningKey | Cosigner]
+) -> SigningKey | Cosigner:
+    make_secret(file, lambda: make().encode())
     try:
-        key = SigningKey.parse(read_secret(file))
+        key = parse_private(read_secret(file))
     except NoteInvalid as error:
-        raise ConfigurationError(texts("{path}: it is no signing key.", path=file)) from error
+        raise _no_key(file) from error
     if key.verifier.name != origin:
         raise ConfigurationError(
             texts(
@@ -37,7 +54,17 @@ def load_signing_key(file: Path, verifier_file: Path, origin: str, random: Rando
                 origin=origin,
             )
         )
-    vkey = f"{key.verifier}\n".encode()
-    if not verifier_file.exists() or verifier_file.read_bytes() != vkey:
-        write_file(verifier_file, vkey)
+    write_if_changed(verifier_file, f"{key.verifier}\n".encode())
     return key
+
+
+def write_if_changed(path: Path, data: bytes) -> bool:
+    """Make `path` hold `data`; tell whether it had to be written."""
+    if path.exists() and path.read_bytes() == data:
+        return False
+    write_file(path, data)
+    return True
+
+
+def _no_key(file: Path) -> ConfigurationError:
+    return ConfigurationError(texts("{path}: it is no signing key.", path=file))

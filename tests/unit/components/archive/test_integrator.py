@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 import sqlite3
@@ -19,13 +18,13 @@ from tests.unit.archive.batches import batch, record
 from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
 from xmppgov.errors import LocalFault
 from xmppgov.storage.files import write_file
-from xmppgov.tlog.checkpoint import open_checkpoint
+from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
 from xmppgov.tlog.merkle import consistency_proof, verify_consistency
-from xmppgov.tlog.note import VerifierKey
+from xmppgov.tlog.note import SigningKey, VerifierKey
 from xmppgov.tlog.tiles import TiledTree
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.integrator import HistoryBroken, Integrator
-from xmppgov_archive.log.keys import load_signing_key
+from xmppgov_archive.log.service import PublicLog
 from xmppgov_archive.log.store import LockStore
 from xmppgov_archive.records.store import RecordStore
 
@@ -65,23 +64,10 @@ class FaultyLock(LockStore):
 @asynccontextmanager
 async def integrator(place: Place, disk: Disk) -> AsyncIterator[tuple[Integrator, FaultyLock]]:
     section = place.section
-    key = load_signing_key(
-        section.signing_key_file, section.verifier_file, section.origin, os.urandom
-    )
     store = await RecordStore.open(section.database)
     lock = await FaultyLock.open(section.lock_database, section.origin)
     assert isinstance(lock, FaultyLock)
-    yield (
-        Integrator(
-            store=store,
-            lock=lock,
-            folder=LogFolder(section.tiles_dir, disk),
-            key=key,
-            origin=section.origin,
-            interval=0.05,
-        ),
-        lock,
-    )
+    yield PublicLog(section, store, lock, lambda: place.now, disk).integrator, lock
     await store.close()
     await lock.close()
 
@@ -116,7 +102,7 @@ async def test_every_write_can_fail_and_the_next_attempt_goes_on(place: Place) -
     whole = Disk()
     async with integrator(place, whole) as (healthy, _):
         assert (await healthy.integrate()).size == 601
-    assert whole.count == 8  # 3 bundles, 3 + 1 tiles, the checkpoint
+    assert whole.count == 9  # 3 bundles, 3 + 1 tiles, checkpoint and cosigned
     for at in range(whole.count):
         for persisted in (False, True):
             for name, folder in (("tiles", place.section.tiles_dir), ("lock", None)):
@@ -250,6 +236,14 @@ async def test_a_lost_or_old_lock_is_never_replaced(place: Place) -> None:
     await broken(place)
     shutil.rmtree(place.section.lock_database.parent)
     shutil.copytree(place.folder / "backup", place.section.lock_database.parent)
+    await broken(place)
+
+
+async def test_a_published_checkpoint_of_another_history_is_never_signed_over(place: Place) -> None:
+    await place.fill(batch(EPOCH, record(1)))
+    key = SigningKey.parse(place.section.signing_key_file.read_text())
+    other = Checkpoint(place.section.origin, 2, bytes(32)).sign(key)
+    (place.section.tiles_dir / "checkpoint").write_bytes(other)
     await broken(place)
 
 

@@ -182,7 +182,10 @@ async def test_pseudonyms_change_with_the_month_and_message_ids_with_the_day(pla
     months, days = ("01", "02"), ("01-01", "01-02", "02-10")
     wanted = {f"month-1970-{month}.key" for month in months}
     wanted |= {f"body-1970-{month}-messages.key" for month in months}
-    assert set(names) == wanted | {f"day-1970-{name}.key" for name in days} | {"signing.key"}
+    assert set(names) == wanted | {f"day-1970-{name}.key" for name in days} | {
+        "signing.key",
+        "signing-mldsa44.key",
+    }
     assert {path.stat().st_mode & 0o777 for path in place.section.keys_dir.iterdir()} == {0o600}
     assert (await place.verify()).total == 0
 
