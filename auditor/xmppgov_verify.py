@@ -78,8 +78,11 @@ class Audit:
         signed = self.policy.open(newest.read_bytes(), quorum=not cosigned.exists())
         self.log = Log(self, folder, *signed)
         self.log.walk()
-        if cosigned.exists():
-            self.attempt("cosigned", self.extends, "cosigned", cosigned.read_bytes())
+        try:
+            if cosigned.exists():
+                self.extends("cosigned", cosigned.read_bytes())
+        except Wrong as error:
+            self.say("cosigned", "cosigned-invalid", error.args[1])
 
     def extends(self, where, note):
         """tlog-checkpoint: a log is append-only: it begins with each tree that was ever signed."""
@@ -497,12 +500,7 @@ def member_proof(audit, name, data):
         raise Wrong("proof-invalid", "it is no member's proof")
     checkpoint, found = audit.extends(name, proof["checkpoint"].encode()), {}
     for number, part in enumerate(proof["parts"], 1):
-        have(part, "proof-invalid", index=int, entry=str, proof=list, ref=list, oid=list)
-        leaf = read_leaf(entry := unbase64(part["entry"]))
-        if [leaf.get(n) for n in ("kind", "day", "part")] != ["day", proof["day"], number]:
-            raise Wrong("proof-invalid", "it has not the parts of the day, one after the other")
-        if not proved(part, entry, checkpoint):
-            raise Wrong("proof-invalid", f"part {number} of the day is not the log's")
+        leaf = day_part(part, proof["day"], number, checkpoint)
         for sort in (b"ref", b"oid"):
             text = b"xmppgov/" + sort + b"/v1\0" + proof["id"].encode()
             value = hmac.digest(unbase64(proof["key"], 32), text, "sha256")[:16]
@@ -519,6 +517,17 @@ def member_proof(audit, name, data):
     verdict = {"proof": name, proof["day"]: "present" if found else "absent"}
     shown = [{n: v for n, (v, _) in line["shown"].items()} for line in proof["records"]]
     audit.facts.append(verdict | {"records": shown})
+
+
+def day_part(part, day, number, checkpoint):
+    """Return the log's entry with the root of a part of the day's sorted tree of references."""
+    have(part, "proof-invalid", index=int, entry=str, proof=list, ref=list, oid=list)
+    leaf = read_leaf(entry := unbase64(part["entry"]))
+    if [leaf.get(name) for name in ("kind", "day", "part")] != ["day", day, number]:
+        raise Wrong("proof-invalid", "it has not the parts of the day, one after the other")
+    if not proved(part, entry, checkpoint):
+        raise Wrong("proof-invalid", f"part {number} of the day is not the log's")
+    return leaf
 
 
 def stands(value, places, n, root):

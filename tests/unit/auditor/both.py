@@ -69,11 +69,14 @@ class Case:
 
     def ours(self) -> set[str]:
         """What the archive's own verifier finds."""
-        codes = _codes(lambda: self.policy.open((self.tiles / "checkpoint").read_bytes()))
-        if codes:
+        newest, cosigned = self.tiles / "checkpoint", self.tiles / "cosigned"
+        opens = self.policy.judge if cosigned.exists() else self.policy.open
+        if codes := _codes(lambda: opens(newest.read_bytes())):
             return codes
-        log = LogCheck(key=LOG.verifier, origin=ORIGIN, read=self._read)
-        assert log.open((self.tiles / "checkpoint").read_bytes())
+        log = LogCheck(key=LOG.verifier, origin=ORIGIN, read=self._read, policy=self.policy)
+        assert log.open(newest.read_bytes())
+        if cosigned.exists():
+            log.check_cosigned(cosigned.read_bytes())
         entries = [entry for _, part in log.entries() for entry in part]
         for path in self.kept:
             codes |= _codes(lambda path=path: self.policy.open(path.read_bytes()))
