@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -19,13 +18,16 @@ from xmppgov.config import load
 from xmppgov.errors import CheckFailed, ConfigurationError, NotFound
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import Config
+from xmppgov_archive.exports.commands import export
 from xmppgov_archive.inspection import tables
+from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.service import Found, Inspection, inspected
 from xmppgov_archive.inspection.store import Criteria
 
 texts = Texts("xmppgov_archive")
 ResultT = TypeVar("ResultT")
 app = typer.Typer(help="Inspect and verify the archive.", no_args_is_help=True)
+app.command()(export)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -107,7 +109,7 @@ def query(
     """
     if day is None and room is None and unit is None:
         raise ConfigurationError(texts("Name a day, a room or a unit."))
-    start = _day(day) if day else None
+    start = first_millisecond(day) if day else None
     end = start + 86_400_000 if start is not None else None
 
     async def find(archive: Inspection) -> list[Found]:
@@ -145,16 +147,6 @@ def _read(path: Path) -> bytes:
         raise NotFound(
             texts("{path}: the file cannot be read: {reason}.", path=path, reason=error.strerror)
         ) from error
-
-
-def _day(text: str) -> int:
-    """Return the first millisecond of a day (UTC)."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(texts("{day} is no day; write YYYY-MM-DD.", day=text)) from error
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return (midnight - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def _summary(report: Report) -> Any:

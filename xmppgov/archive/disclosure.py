@@ -23,7 +23,7 @@ from xmppgov.archive.model import (
     emitter_numbers,
     field_commitment,
     fold,
-    salt,
+    salts,
 )
 
 _EMITTER = re.compile(r"[1-9][0-9]{0,4}/(?:0|[1-9][0-9]{0,9})", re.ASCII)
@@ -113,8 +113,7 @@ def disclose(
     """
     shown: dict[str, tuple[Value | None, bytes]] = {}
     hidden: dict[str, bytes] = {}
-    for name, value in zip(FIELDS, values, strict=True):
-        own = salt(secret, name)
+    for name, value, own in zip(FIELDS, values, salts(secret), strict=True):
         if name in names or name in PUBLIC:
             shown[name] = record.get(name), own
         else:

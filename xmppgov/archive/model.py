@@ -193,6 +193,18 @@ def salt(secret: bytes, field: str) -> bytes:
     return hashlib.sha256(pads(secret)[1] + _inner(secret, FIELDS.index(field))).digest()
 
 
+def salts(secret: bytes) -> list[bytes]:
+    """Return the salt of each of `FIELDS`; HMAC's blocks are hashed once."""
+    inner, outer = map(hashlib.sha256, pads(secret))
+    found = []
+    for label in _SALT_LABELS:
+        message, own = inner.copy(), outer.copy()
+        message.update(label)
+        own.update(message.digest())
+        found.append(own.digest())
+    return found
+
+
 def field_commitment(salt: bytes, field: str, value: bytes) -> bytes:
     """Return c_f; `value` is canonical JSON, or empty where the record has not this field."""
     return hashlib.sha256(

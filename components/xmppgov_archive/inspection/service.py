@@ -159,6 +159,14 @@ class Inspection:
         TlogProof.parse(proof).verify_under(self.policy, leaf_hash(leaf))
         return Proof(index, leaf, checkpoint, proof)
 
+    def cosigned_note(self) -> bytes | None:
+        """Return the newest checkpoint that enough have cosigned, None before the first."""
+        return self.folder.cosigned()
+
+    def opens(self, note: bytes) -> Checkpoint:
+        """Return the checkpoint of a note that satisfies the policy. Raises `CheckFailed`."""
+        return self.policy.open(note, [self.key])
+
     async def verify(
         self, progress: Callable[[int, int], None], earlier: bytes | None = None
     ) -> Report:

@@ -14,7 +14,7 @@ from xmppgov.archive.verify import ForgottenName, StoredName
 from xmppgov.storage.database import Database
 from xmppgov_archive.records.store import RecordStore, Spool
 
-_ROWS = (
+ROWS = (
     "SELECT idx, emitter, epoch, seq, t, class, sender, recipient, room, org, sealed, key"
     " FROM records"
 )
@@ -112,26 +112,26 @@ class InspectionStore:
     async def rows(self, start: int, end: int) -> list[Row]:
         """Return the records with an index in [start, end)."""
         rows = await self._database.fetch_all(
-            f"{_ROWS} WHERE idx >= ? AND idx < ? ORDER BY idx", (start, end)
+            f"{ROWS} WHERE idx >= ? AND idx < ? ORDER BY idx", (start, end)
         )
         return [Row(*row) for row in rows]
 
     async def at(self, t: int) -> list[Row]:
         """Return the records of a millisecond."""
-        rows = await self._database.fetch_all(f"{_ROWS} WHERE t = ? ORDER BY idx", (t,))
+        rows = await self._database.fetch_all(f"{ROWS} WHERE t = ? ORDER BY idx", (t,))
         return [Row(*row) for row in rows]
 
     async def find(self, criteria: Criteria, limit: int) -> list[Row]:
         """Return the first `limit` records that fit, oldest first."""
-        where, params = _conditions(criteria)
+        where, params = conditions(criteria)
         rows = await self._database.fetch_all(
-            f"{_ROWS} WHERE {where} ORDER BY t, idx LIMIT ?", [*params, limit]
+            f"{ROWS} WHERE {where} ORDER BY t, idx LIMIT ?", [*params, limit]
         )
         return [Row(*row) for row in rows]
 
     async def count(self, criteria: Criteria) -> int:
         """Return how many records fit."""
-        where, params = _conditions(criteria)
+        where, params = conditions(criteria)
         row = await self._database.fetch_one(
             f"SELECT count(*) FROM records WHERE {where}",  # noqa: S608 (marks only)
             params,
@@ -245,7 +245,7 @@ class InspectionStore:
         return (row[0], row[1]) if row else (0, 0)
 
 
-def _conditions(criteria: Criteria) -> tuple[str, list[int | str]]:
+def conditions(criteria: Criteria) -> tuple[str, list[int | str]]:
     """Return the conditions of a question and their parameters."""
     where: list[str] = ["1"]
     params: list[int | str] = []

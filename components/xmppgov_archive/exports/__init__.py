@@ -1,0 +1,1 @@
+"""What leaves the archive: exports in four formats, people as pseudonyms."""

@@ -1,0 +1,210 @@
+"""`xmppgov archive export`: what the archive hands out, people as pseudonyms."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from xmppgov.archive.day import DAY
+from xmppgov.archive.disclosure import PUBLIC, PURPOSES
+from xmppgov.archive.model import FIELDS
+from xmppgov.config import load
+from xmppgov.errors import ConfigurationError, StorageError
+from xmppgov.i18n import Texts
+from xmppgov_archive.config import Config
+from xmppgov_archive.exports import ecs, ndjson, seda, table
+from xmppgov_archive.exports.service import Export, Exporter, Wanted
+from xmppgov_archive.exports.store import ExportStore
+from xmppgov_archive.inspection.days import first_millisecond
+from xmppgov_archive.inspection.service import Inspection, inspected
+
+texts = Texts("xmppgov_archive")
+PATIENCE = 60.0  # seconds to wait for witnesses
+
+
+class Format(StrEnum):
+    """How an export is written."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+    ECS = "ecs"
+    SEDA = "seda"
+
+
+LINES: dict[Format, Callable[[Export], AsyncIterator[bytes]]] = {
+    Format.NDJSON: ndjson.lines,
+    Format.CSV: table.lines,
+    Format.ECS: ecs.lines,
+}
+DEFAULT_PURPOSES = {
+    Format.NDJSON: "audit",
+    Format.CSV: "statistics",
+    Format.ECS: "audit",
+    Format.SEDA: "transfer",
+}
+ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
+
+
+def export(
+    config: ConfigOption,
+    out: Annotated[Path, typer.Option(help="The file to write; it must not be there yet.")],
+    start: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD (UTC).")],
+    end: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD (UTC), included.")],
+    format: Annotated[Format, typer.Option(help="How it is written.")] = Format.NDJSON,
+    purpose: Annotated[
+        str | None, typer.Option(help="Which fields are shown: " + ", ".join(PURPOSES) + ".")
+    ] = None,
+    fields: Annotated[
+        str | None, typer.Option(help="The fields to show, with commas between them.")
+    ] = None,
+    room: Annotated[str | None, typer.Option(help="Only this room: its address.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Only this unit: its id.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for witnesses.")] = PATIENCE,
+    agreement: Annotated[str, typer.Option(help="SEDA: the archival agreement.")] = "",
+    agency: Annotated[str, typer.Option(help="SEDA: the archive service.")] = "",
+    transferring: Annotated[str, typer.Option(help="SEDA: the agency that transfers.")] = "",
+    originating: Annotated[str, typer.Option(help="SEDA: the agency of origin.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Export the records of some days: with proofs, as a table, for a SIEM, for an archive."""
+    parties = seda.Parties(agreement, agency, transferring, originating or transferring)
+    if format is Format.SEDA and not all(parties):
+        raise ConfigurationError(texts("SEDA needs --agreement, --agency and --transferring."))
+    name = purpose or DEFAULT_PURPOSES[format]
+    days = first_millisecond(start), first_millisecond(end) + DAY
+    if days[0] >= days[1]:
+        raise ConfigurationError(texts("The last day is before the first."))
+
+    async def run(archive: Inspection) -> dict[str, Any]:
+        wanted = Wanted(
+            *days,
+            fields=_fields(name, fields),
+            purpose=name,
+            rooms=None if room is None else archive.pseudonyms("room", room),
+            units=None if unit is None else archive.pseudonyms("unit", unit),
+        )
+        return await _export(archive, wanted, wait, out, (format, parties), as_json)
+
+    document = asyncio.run(_inspect(config, run))
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        text = texts("{path}: {records} records.", path=out, records=document["records"])
+        Console(stderr=True).print(str(text), markup=False, highlight=False)
+
+
+async def _inspect(config: Path, action: Callable[[Inspection], Any]) -> Any:
+    async with inspected(load(Config, config).archive) as archive:
+        return await action(archive)
+
+
+async def _export(
+    archive: Inspection,
+    wanted: Wanted,
+    wait: float,
+    out: Path,
+    how: tuple[Format, seda.Parties],
+    quiet: bool,
+) -> dict[str, Any]:
+    store = await ExportStore.open(archive.section.database)
+    try:
+        exporter = Exporter(
+            inspection=archive,
+            store=store,
+            clock=lambda: time.time_ns() // 1_000_000,
+            watermark=lambda: secrets.token_hex(16),
+        )
+        with _progress(quiet) as show, _new_file(out) as temporary:
+            waiting = texts("Waiting for the witnesses")
+            async with exporter.opened(
+                wanted, wait, lambda done, of: show(str(waiting), done, of)
+            ) as opened:
+                await _write(opened, how, temporary, show)
+                return opened.manifest.document()
+    finally:
+        await store.close()
+
+
+async def _write(
+    export: Export,
+    how: tuple[Format, seda.Parties],
+    path: Path,
+    show: Callable[[str, int, int], None],
+) -> None:
+    form, parties = how
+    if form is Format.SEDA:
+        await seda.package(export, parties, path)
+        return
+    text, done = str(texts("Exporting")), 0
+    manifest = export.manifest
+    total = manifest.records + manifest.outside + manifest.readable
+    with path.open("wb") as file:
+        async for chunk in LINES[form](export):
+            file.write(chunk)
+            done += chunk.count(b"\n")
+            show(text, done, total)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _progress(quiet: bool) -> Any:
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
+        task = progress.add_task("", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total or None)
+
+        yield show
+
+
+@contextmanager
+def _new_file(path: Path) -> Any:
+    """A file that only its owner reads, which has its name once it is whole."""
+    temporary = path.with_name(f".{path.name}.new")
+    if path.exists():
+        raise ConfigurationError(texts("{path}: it is there already; name another.", path=path))
+    try:
+        temporary.touch(mode=0o600)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        text = texts("{path}: cannot be written: {reason}.", path=path, reason=error.strerror)
+        raise StorageError(text) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _fields(purpose: str, named: str | None) -> tuple[str, ...]:
+    """Return the fields to show, in the order of the schema."""
+    if purpose not in PURPOSES:
+        raise ConfigurationError(
+            texts(
+                "There is no purpose {name}; name one of: {names}.",
+                name=purpose,
+                names=", ".join(PURPOSES),
+            )
+        )
+    wanted = named.split(",") if named else PURPOSES[purpose]
+    unknown = sorted(set(wanted) - set(FIELDS))
+    if unknown:
+        raise ConfigurationError(
+            texts(
+                "A record has no field {name}; it has: {names}.",
+                name=unknown[0],
+                names=", ".join(FIELDS),
+            )
+        )
+    return tuple(name for name in FIELDS if name in wanted or name in PUBLIC)

@@ -1,0 +1,246 @@
+"""Opens an export: one moment of the archive, and a checkpoint that enough have cosigned for it.
+
+The moment is taken first, and then the export waits until the witnesses have cosigned everything
+that the log had in it. So whatever the export shows has its proof, whatever is erased meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from xmppgov.archive import ranges
+from xmppgov.archive.exports.model import Manifest
+from xmppgov.archive.jcs import Value
+from xmppgov.archive.leaf import Erase, parse_leaf
+from xmppgov.archive.model import parse_record_both
+from xmppgov.archive.ranges import Range
+from xmppgov.errors import CheckFailed
+from xmppgov.i18n import Texts
+from xmppgov.tlog.checkpoint import Checkpoint
+from xmppgov.tlog.merkle import inclusion_proof
+from xmppgov.tlog.tiles import TiledTree
+from xmppgov_archive.exports.store import AT_ONCE, ExportStore, Extent, windows
+from xmppgov_archive.inspection.service import Inspection
+from xmppgov_archive.inspection.store import Criteria, Row
+from xmppgov_archive.records.rest import BoxBroken
+
+texts = Texts("xmppgov_archive")
+PAUSE = 0.2  # seconds between two looks at the cosigned checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to export: times in ms (`end` excluded), pseudonyms of rooms and units, fields."""
+
+    start: int
+    end: int
+    fields: tuple[str, ...]
+    purpose: str
+    rooms: tuple[str, ...] | None = None
+    units: tuple[str, ...] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything of these times is wanted, so that nothing may be left out."""
+        return self.rooms is None and self.units is None
+
+    def criteria(self) -> Criteria:
+        """Return what to ask the database."""
+        return Criteria(self.start, self.end, rooms=self.rooms, units=self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record, opened: its fields, their canonical values, and its secret, which stays here."""
+
+    index: int
+    record: dict[str, Value]
+    values: list[bytes]
+    secret: bytes
+    outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A readable entry of the log."""
+
+    index: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export that is open; what it yields is of one moment and behind `manifest.checkpoint`."""
+
+    manifest: Manifest
+    wanted: Wanted
+    tree: TiledTree
+    erasures: tuple[Entry, ...]
+    """The `erase` entries to be shown behind everything that is covered."""
+    _store: ExportStore
+    _inspection: Inspection
+    _gone: tuple[Range, ...]
+
+    def proof(self, index: int) -> tuple[bytes, ...]:
+        """Return the inclusion proof of an entry."""
+        return tuple(inclusion_proof(index, self.tree.size, self.tree.range_hash))
+
+    async def records(self) -> AsyncIterator[list[Item]]:
+        """Yield the records that are wanted, in the log's order, some at a time."""
+        indexes = await self._store.indexes(self.wanted.criteria())
+        for start in range(0, len(indexes), AT_ONCE):
+            rows = await self._store.rows(indexes[start : start + AT_ONCE])
+            yield [item for item in self._opened(rows) if not item.outside]
+
+    async def everything(self) -> AsyncIterator[list[Item | Entry]]:
+        """Yield what the manifest covers, each index once; where it covers nothing, the records."""
+        if not self.manifest.covers:
+            async for items in self.records():
+                yield list(items)
+        for part in self.manifest.covers:
+            for window in windows(part):
+                rows, entries = await self._store.within(window)
+                found: list[Item | Entry] = [
+                    *self._opened(rows),
+                    *(Entry(*entry) for entry in entries),
+                ]
+                yield sorted(found, key=lambda item: item.index)
+        yield list(self.erasures)
+
+    async def leaves(self, items: Sequence[Item]) -> dict[int, bytes]:
+        """Return the entries of the log that these records have."""
+        return await self._store.leaves([item.index for item in items])
+
+    def _opened(self, rows: Iterable[Row]) -> list[Item]:
+        """Open rows; what an entry says was erased is no more there, even if it still is."""
+        there = ranges.subtract(ranges.ranges(row.idx for row in rows), self._gone)
+        indexes = {index for first, last in there for index in range(first, last + 1)}
+        return [self._item(row) for row in rows if row.idx in indexes]
+
+    def _item(self, row: Row) -> Item:
+        try:
+            content = self._inspection.rest.open(row.idx, row.t, row.class_, row.sealed, row.key)
+            record, values = parse_record_both(content.body)
+        except CheckFailed as error:
+            raise BoxBroken(
+                texts(
+                    "The record of entry {index} cannot be opened; run: xmppgov archive verify",
+                    index=row.idx,
+                )
+            ) from error
+        wanted = self.wanted
+        within = wanted.start <= row.t < wanted.end
+        return Item(row.idx, record, values, content.secret, outside=not within)
+
+
+class Exporter:
+    """Opens exports; `clock` returns ms UTC, `watermark` a new one."""
+
+    def __init__(
+        self,
+        *,
+        inspection: Inspection,
+        store: ExportStore,
+        clock: Callable[[], int],
+        watermark: Callable[[], str],
+    ) -> None:
+        self._inspection, self._store = inspection, store
+        self._clock, self._watermark = clock, watermark
+
+    @asynccontextmanager
+    async def opened(
+        self, wanted: Wanted, patience: float, waiting: Callable[[int, int], None]
+    ) -> AsyncIterator[Export]:
+        """Open an export; `waiting(cosigned, wanted)` is called while it waits for witnesses.
+
+        Raises:
+            CheckFailed: the witnesses have not cosigned enough within `patience` seconds.
+        """
+        async with self._store.moment() as entries:
+            note, checkpoint = await self._cosigned(entries, patience, waiting)
+            yield await self._export(wanted, entries, note, checkpoint)
+
+    async def _export(
+        self, wanted: Wanted, entries: int, note: bytes, checkpoint: Checkpoint
+    ) -> Export:
+        erasures = [(Entry(*entry), _erased(entry[1])) for entry in await self._store.erasures()]
+        gone = tuple(ranges.union(part for _, parts in erasures for part in parts))
+        extent = await self._store.extent(wanted.criteria())
+        covers = _covered(extent) if wanted.whole else ()
+        shown = tuple(entry for entry, parts in erasures if _concerns(entry, parts, covers))
+        records, outside, readable = await self._numbers(wanted, covers, gone)
+        manifest = Manifest(
+            origin=checkpoint.origin,
+            checkpoint=note,
+            policy=self._inspection.policy.encode().decode(),
+            purpose=wanted.purpose,
+            watermark=self._watermark(),
+            made=self._clock(),
+            entries=entries,
+            start=wanted.start,
+            end=wanted.end,
+            records=records,
+            outside=outside,
+            readable=readable + len(shown),
+            fields=wanted.fields,
+            rooms=wanted.rooms or (),
+            units=wanted.units or (),
+            covers=covers,
+        )
+        tree = TiledTree(checkpoint.size, self._inspection.folder.read)
+        return Export(manifest, wanted, tree, shown, self._store, self._inspection, gone)
+
+    async def _numbers(
+        self, wanted: Wanted, covers: Sequence[Range], gone: Sequence[Range]
+    ) -> tuple[int, int, int]:
+        """Return how many records, records outside of the times, and readable entries there are."""
+        indexes = await self._store.indexes(wanted.criteria())
+        records = ranges.count(ranges.subtract(ranges.ranges(indexes), gone))
+        if not covers:
+            return records, 0, 0
+        every, readable = await self._store.counts(covers[0])
+        still = sum([(await self._store.counts(p))[0] for p in ranges.common(gone, covers)])
+        return records, every - still - records, readable
+
+    async def _cosigned(
+        self, entries: int, patience: float, waiting: Callable[[int, int], None]
+    ) -> tuple[bytes, Checkpoint]:
+        """Wait for a checkpoint with enough cosignatures that has all `entries`."""
+        size = 0
+        for _ in range(max(int(patience / PAUSE), 1)):
+            note = self._inspection.cosigned_note()
+            if note is not None:
+                checkpoint = self._inspection.opens(note)
+                size = checkpoint.size
+                if size >= entries:
+                    return note, checkpoint
+            waiting(size, entries)
+            await asyncio.sleep(PAUSE)
+        raise CheckFailed(
+            texts(
+                "Only {size} of {entries} entries are cosigned by enough witnesses after {patience}"
+                " seconds; ask later, or see: xmppgov archive status",
+                size=size,
+                entries=entries,
+                patience=int(patience),
+            )
+        )
+
+
+def _erased(data: bytes) -> list[Range]:
+    leaf = parse_leaf(data)
+    return ranges.read(leaf.indexes) if isinstance(leaf, Erase) else []
+
+
+def _covered(extent: Extent | None) -> tuple[Range, ...]:
+    return ((extent.first, extent.last),) if extent else ()
+
+
+def _concerns(entry: Entry, parts: Sequence[Range], covers: Sequence[Range]) -> bool:
+    """Tell whether an `erase` entry is to be shown behind what is covered."""
+    if not covers:
+        return False
+    return entry.index > covers[-1][1] and bool(ranges.common(parts, covers))

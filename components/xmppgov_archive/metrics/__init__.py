@@ -1,1 +1,0 @@
-"""Figures of the running archive for Prometheus; none is about a person."""
