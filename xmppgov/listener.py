@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
+import structlog
 from aiohttp import web
 
 from xmppgov.config import ListenSection
@@ -14,6 +17,8 @@ from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Texts
 
 texts = Texts("xmppgov")
+log = structlog.get_logger()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHUTDOWN = 2.0  # seconds that requests under way have at the end
 
 
@@ -22,6 +27,7 @@ class Listener:
 
     def __init__(self, app: web.Application, section: ListenSection) -> None:
         app.on_response_prepare.append(_without_program)
+        app.middlewares.insert(0, _report)
         self._section = section
         self._runner = web.AppRunner(
             app,
@@ -57,6 +63,19 @@ class Listener:
         traceback: TracebackType | None,
     ) -> None:
         await self._runner.cleanup()
+
+
+@web.middleware
+async def _report(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a fault of ours with a reference that is also in the log, and with nothing else."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        reference = secrets.token_hex(4)
+        log.error("request failed", reference=reference, exc_info=error)
+        return web.Response(status=500, text=f"{reference}\n")
 
 
 async def _without_program(_request: web.Request, response: web.StreamResponse) -> None:

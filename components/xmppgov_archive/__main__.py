@@ -19,7 +19,9 @@ from xmppgov.tlog.note import SigningKey
 from xmppgov.xmpp.component import Component
 from xmppgov_archive.component import ArchiveComponent, unit_from_directory
 from xmppgov_archive.config import ArchiveSection, Config
-from xmppgov_archive.log.service import cosigned, opened_log
+from xmppgov_archive.log.service import opened_log, shared
+from xmppgov_archive.log.store import WitnessStore
+from xmppgov_archive.metrics.service import measured
 from xmppgov_archive.officers import store as officers
 from xmppgov_archive.records.keys import KeyRing, load_public_key
 from xmppgov_archive.records.policy import Label, Labels
@@ -85,7 +87,10 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
             random=secrets.token_bytes,
         )
         await stack.enter_async_context(archive)
-        await stack.enter_async_context(cosigned(section, log))
+        witnesses = await WitnessStore.open(section.lock_database)
+        stack.push_async_callback(witnesses.close)
+        await stack.enter_async_context(shared(section, log, witnesses))
+        await stack.enter_async_context(measured(section, log, witnesses, clock))
         yield Parts(archive, store, keys, log.key)
 
 

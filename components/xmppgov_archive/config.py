@@ -9,7 +9,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from xmppgov.archive.batch import EVENTS, MESSAGES
 from xmppgov.archive.model import Label
-from xmppgov.config import ConfigPath, LogSection, Section, Settings, XmppSection
+from xmppgov.config import (
+    ConfigPath,
+    ListenSection,
+    LogSection,
+    Section,
+    Settings,
+    XmppSection,
+)
 from xmppgov.tlog.cosignature import CosignerKey, parse_key
 from xmppgov.tlog.errors import NoteInvalid
 
@@ -74,6 +81,8 @@ class ArchiveSection(Section):
     checkpoint_interval: float = Field(0.5, ge=0.05, le=1.0)
     niceness: int = Field(10, ge=0, le=19)
     log: PublicLogSection = PublicLogSection()
+    http: ListenSection | None = None
+    metrics: ListenSection | None = None
     witnesses: tuple[WitnessSection, ...] = ()
 
     @model_validator(mode="after")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 
-import structlog
 from aiohttp import web
 
 from xmppgov.errors import XmppgovError
@@ -20,7 +18,6 @@ from xmppgov_witness.errors import (
 )
 from xmppgov_witness.service import Witness
 
-log = structlog.get_logger()
 LARGEST_BODY = 256 * 1024  # bytes: 63 hashes, and 16 signatures of five kilobytes, several times
 SLOWEST_BODY = 10.0  # seconds
 TEXT = "text/plain; charset=utf-8"
@@ -50,7 +47,7 @@ def application(witness: Witness) -> web.Application:
 
 @web.middleware
 async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever goes wrong into an answer; the one place that does."""
+    """Turn a refusal into its status; a fault of ours is the listener's to report."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -62,18 +59,10 @@ async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse
         response.headers["Content-Type"] = SIZE_TYPE
         return response
     except XmppgovError as error:
-        if type(error) in STATUS:
-            language = request.headers.get("Accept-Language", "en")
-            return _text(STATUS[type(error)], error.text.in_language(language) + "\n")
-        return _broken(error)
-    except Exception as error:
-        return _broken(error)
-
-
-def _broken(error: Exception) -> web.Response:
-    reference = secrets.token_hex(4)
-    log.error("request failed", reference=reference, exc_info=error)
-    return _text(500, f"{reference}\n")
+        if type(error) not in STATUS:
+            raise
+        language = request.headers.get("Accept-Language", "en")
+        return _text(STATUS[type(error)], error.text.in_language(language) + "\n")
 
 
 def _text(status: int, text: str, allow: str | None = None) -> web.Response:

@@ -70,11 +70,19 @@ class Integrator:
         self._key, self._origin, self._interval = key, origin, interval
         self._edge: Edge | None = None
         self._note: bytes | None = None
+        self._behind_since: float | None = None
         self._wanted, self._stopping = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
         """Say that entries have been committed."""
+        if self._behind_since is None:
+            self._behind_since = asyncio.get_running_loop().time()
         self._wanted.set()
+
+    def behind(self) -> float:
+        """Return for how many seconds committed entries have been waiting for a checkpoint."""
+        since = self._behind_since
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
 
     async def run(self) -> None:
         """Integrate whenever there is something to, until `stop`.
@@ -93,6 +101,7 @@ class Integrator:
 
     async def _attempt(self) -> bool:
         """Integrate; False where it failed and is worth another attempt."""
+        started = asyncio.get_running_loop().time()
         try:
             await self.integrate()
         except HistoryBroken:
@@ -100,6 +109,7 @@ class Integrator:
         except Exception as error:
             log.error("the log cannot be extended for now", reason=_reason(error))
             return False
+        self._behind_since = started if self._wanted.is_set() else None
         return True
 
     def stop(self) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from xmppgov.tlog.checkpoint import Checkpoint
-from xmppgov.tlog.cosignature import Cosigner
+from xmppgov.tlog.cosignature import Cosigner, cosignatures
 from xmppgov.tlog.errors import NoteInvalid
 from xmppgov.tlog.note import Note, Signature
 from xmppgov.tlog.policy import Policy
@@ -38,6 +38,12 @@ class Publication:
     def size(self) -> int:
         """The size of the newest checkpoint; 0 before the first."""
         return Checkpoint.parse(self.newest.text).size if self.newest else 0
+
+    @property
+    def since(self) -> int:
+        """When the log has cosigned the newest checkpoint, in seconds since the epoch; 0 before."""
+        own = [self._cosigner.verifier]
+        return max(cosignatures(self.newest, own).values(), default=0) if self.newest else 0
 
     async def publish(self, signed: bytes) -> None:
         """Cosign a checkpoint that the log has signed, and put it where readers find it.
@@ -79,12 +85,11 @@ class Publication:
             await self._newer.wait()
         return self.newest
 
-    async def _begin(self, signed: Note, cosignatures: list[Signature]) -> None:
+    async def _begin(self, signed: Note, kept: list[Signature]) -> None:
         own = self._cosigner.verifier
-        if all(s.key_id != own.key_id for s in cosignatures):
-            now = self._clock() // 1000
-            cosignatures = [self._cosigner.sign(signed.text, now), *cosignatures]
-        note = merged(signed, cosignatures)
+        if all(s.key_id != own.key_id for s in kept):
+            kept = [self._cosigner.sign(signed.text, self._clock() // 1000), *kept]
+        note = merged(signed, kept)
         async with self._turn:
             await self._show(note)
             await self._consider(note)

@@ -7,9 +7,13 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from aiohttp import web
+
+from xmppgov.listener import Listener
 from xmppgov.storage.files import WriteFile, write_file
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.log.folder import LogFolder
+from xmppgov_archive.log.http import COSIGNER, POLICY, VERIFIER, LogServer
 from xmppgov_archive.log.integrator import Integrator
 from xmppgov_archive.log.keys import load_cosigner, load_signing_key
 from xmppgov_archive.log.publication import Publication
@@ -66,6 +70,17 @@ class PublicLog:
             chance=random.random,
         )
 
+    def application(self) -> web.Application:
+        """Return the log's HTTP side."""
+        section = self._section
+        named = {
+            VERIFIER: section.verifier_file,
+            COSIGNER: section.cosigner_file,
+            POLICY: section.policy_file,
+        }
+        server = LogServer(publication=self.publication, tiles=section.tiles_dir, named=named)
+        return server.application()
+
 
 @asynccontextmanager
 async def opened_log(
@@ -79,11 +94,12 @@ async def opened_log(
 
 
 @asynccontextmanager
-async def cosigned(section: ArchiveSection, log: PublicLog) -> AsyncIterator[None]:
-    """Collect cosignatures during the block; the log has to be integrated."""
-    store = await WitnessStore.open(section.lock_database)
-    try:
-        async with log.witnesses(store):
-            yield
-    finally:
-        await store.close()
+async def shared(
+    section: ArchiveSection, log: PublicLog, witnesses: WitnessStore
+) -> AsyncIterator[None]:
+    """Collect cosignatures and serve the log during the block; it has to be integrated."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(log.witnesses(witnesses))
+        if section.http is not None:
+            await stack.enter_async_context(Listener(log.application(), section.http))
+        yield

@@ -1,0 +1,1 @@
+"""Figures of the running archive for Prometheus; none is about a person."""
