@@ -23,7 +23,7 @@ PATIENCE = 90.0  # seconds
 
 
 def free_base_port() -> int:
-    """Return the first of five consecutive ports on which nothing listens now."""
+    """Return the first of consecutive ports on which nothing listens now."""
     return Ports.free().c2s
 
 

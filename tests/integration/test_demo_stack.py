@@ -15,8 +15,11 @@ import pytest
 
 from tests.conftest import require_program
 from tests.demo_process import Demo, free_base_port
+from tests.unit.components.archive.mirror import Mirror
+from xmppgov.tlog.policy import Policy
 
-PARTS = {"prosody", "directory", "archive", "rooms", "alerts", "annuaire"}
+WITNESSES = ["witness1", "witness2", "witness3"]
+PARTS = {"prosody", "directory", "archive", "rooms", "alerts", "annuaire", *WITNESSES}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def alive(pid: int) -> bool:
 def test_ready_json_says_what_the_design_says(demo: Demo) -> None:
     ready = demo.ready
     assert (ready["version"], ready["domain"], ready["host"]) == (1, "gov.localhost", "127.0.0.1")
-    names = ["c2s", "s2s", "component", "http", "webhook"]
+    names = ["c2s", "s2s", "component", "http", "webhook", "log", "metrics", *WITNESSES]
     assert ready["ports"] == {n: demo.base_port + i for i, n in enumerate(names)}
     assert set(ready["config"]) == PARTS - {"prosody"}
     assert set(ready["pids"]) == PARTS
@@ -57,9 +60,25 @@ def test_ready_json_says_what_the_design_says(demo: Demo) -> None:
     assert all(
         Path(p).is_absolute() and Path(p).exists() for p in [*paths, *ready["config"].values()]
     )
-    assert (Path(ready["archive"]["tiles_dir"]) / "checkpoint").exists()
+    assert (Path(ready["archive"]["tiles_dir"]) / "cosigned").exists()
     assert ready["archive"]["verifier_key"].startswith("archive.gov.localhost/log+")
     assert (demo.state / "ready.json").stat().st_mode & 0o077 == 0
+
+
+def test_anybody_can_mirror_the_log_and_see_who_witnessed_it(demo: Demo) -> None:
+    archive = demo.ready["archive"]
+    port = demo.ready["ports"]["log"]
+    assert archive["log_url"] == f"http://127.0.0.1:{port}/"
+    mirror = Mirror("127.0.0.1", port, archive["verifier_key"])
+    mirror.update()
+    policy = Policy.parse(mirror.get("policy")[2])
+    assert policy.encode() == Path(archive["policy_file"]).read_bytes()
+    verdict = policy.judge(mirror.get("cosigned")[2])
+    assert verdict.satisfied
+    assert len(verdict.cosigned) >= 3
+    assert [w.url for w in policy.witnesses if w.url] == archive["witnesses"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port + 1}/metrics", timeout=10) as answer:
+        assert b"xmppgov_archive_cosigned_entries" in answer.read()
 
 
 def test_the_accounts_are_those_of_the_design(demo: Demo) -> None:

@@ -69,6 +69,7 @@ class Layout:
             logins=self.logins,
             verifier_key=key.read_text("utf-8").strip() if key.exists() else "",
             tiles_dir=self.tiles,
+            policy_file=self.tiles.parent / "policy",
             config=self.config,
         )
 

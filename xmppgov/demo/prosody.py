@@ -23,7 +23,7 @@ texts = Texts("xmppgov")
 ALL_MODULES = "capture policy keys rooms contacts uploads"
 SUBDOMAINS = ("directory", "archive", "governance", "rooms", "invites", "upload")
 SCRAM_ITERATIONS = 4096
-FIRST_PORT, PORT_BLOCKS = 10_000, 4_400
+FIRST_PORT, PORT_BLOCK, PORT_BLOCKS = 10_000, 10, 2_200
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,26 @@ class Ports:
     component: int
     http: int
     webhook: int
+    log: int
+    metrics: int
+    witness1: int
+    witness2: int
+    witness3: int
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
-        """Return the five consecutive ports from `base`."""
-        return cls(*range(base, base + 5))
+        """Return the consecutive ports from `base`."""
+        return cls(*range(base, base + PORT_BLOCK))
 
     @classmethod
     def free(cls) -> Ports:
-        """Return five consecutive ports on which nothing listens now.
+        """Return consecutive ports on which nothing listens now.
 
         They are below the range from which the kernel serves whoever connects: a port from there
         could be gone before the server that it was meant for listens.
         """
         while True:
-            ports = cls.from_base(FIRST_PORT + 5 * secrets.randbelow(PORT_BLOCKS))
+            ports = cls.from_base(FIRST_PORT + PORT_BLOCK * secrets.randbelow(PORT_BLOCKS))
             if not any(listening(port) for port in asdict(ports).values()):
                 return ports
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from xmppgov.demo.accounts import Login
 from xmppgov.demo.prosody import Ports, write_private
+from xmppgov.demo.witnesses import witness_urls
 
 VERSION = 1
 NAME = "ready.json"
@@ -27,6 +28,7 @@ class Ready:
     logins: list[Login]
     verifier_key: str
     tiles_dir: Path
+    policy_file: Path
     config: dict[str, Path]
 
     def document(self, pids: dict[str, int]) -> dict[str, Any]:
@@ -43,7 +45,13 @@ class Ready:
                 {"jid": a.jid, "password": a.password, "name": a.name, "groups": list(a.groups)}
                 for a in self.logins
             ],
-            "archive": {"verifier_key": self.verifier_key, "tiles_dir": str(self.tiles_dir)},
+            "archive": {
+                "verifier_key": self.verifier_key,
+                "tiles_dir": str(self.tiles_dir),
+                "log_url": log_url(self.ports),
+                "policy_file": str(self.policy_file),
+                "witnesses": witness_urls(self.ports),
+            },
             "webhook": {
                 "url": f"http://127.0.0.1:{self.ports.webhook}/",
                 "secret_file": str(self.state / "secrets" / "webhook"),
@@ -62,6 +70,11 @@ class Ready:
 def web_url(ports: Ports) -> str:
     """Return the address of the web client."""
     return f"http://127.0.0.1:{ports.http}/"
+
+
+def log_url(ports: Ports) -> str:
+    """Return the address of the archive's public log."""
+    return f"http://127.0.0.1:{ports.log}/"
 
 
 def services(domain: str) -> dict[str, str]:

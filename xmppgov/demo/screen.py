@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from xmppgov.demo.accounts import Login
-from xmppgov.demo.ready import Ready, web_url
+from xmppgov.demo.ready import Ready, log_url, web_url
 from xmppgov.i18n import Text, Texts
 
 texts = Texts(__package__)
@@ -52,7 +52,7 @@ class Screen:
             self.say(f" {number}. {sentence}")
         self.say()
         self.say(texts("The archive's public key: {key}", key=ready.verifier_key))
-        self.say(texts("Its public files: {tiles}", tiles=ready.tiles_dir))
+        self.say(texts("Its public log, with three witnesses: {url}", url=log_url(ready.ports)))
         self.say(texts("Ctrl-C stops everything; started again, it goes on with what it had."))
 
 

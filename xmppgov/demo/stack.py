@@ -18,6 +18,7 @@ from xmppgov.demo.process import Program, Supervisor
 from xmppgov.demo.prosody import Ports, listening
 from xmppgov.demo.ready import NAME, Ready, services
 from xmppgov.demo.screen import Screen
+from xmppgov.demo.witnesses import WITNESSES, witness_ports
 from xmppgov.i18n import Texts
 
 texts = Texts(__package__)
@@ -67,7 +68,7 @@ async def _bring_up(layout: Layout, supervisor: Supervisor, screen: Screen) -> N
         await supervisor.start(_server(layout))
         for port in (ports.c2s, ports.component, ports.http):
             await supervisor.wait_until("prosody", partial(listening, port), PATIENCE)
-    parts = (*COMPONENTS, *BOTS)
+    parts = (*WITNESSES, *COMPONENTS, *BOTS)
     with screen.step(texts("Starting {names}", names=", ".join(parts))):
         for name in parts:
             await supervisor.start(_part(layout, name))
@@ -81,6 +82,10 @@ async def _until_answers(
     name: str, layout: Layout, supervisor: Supervisor, account: Operator
 ) -> None:
     """Wait until the part `name` does what it is there for."""
+    if name in WITNESSES:
+        port = witness_ports(layout.ports)[name]
+        await supervisor.wait_until(name, partial(listening, port), PATIENCE)
+        return
     address = services(layout.domain)[name]
     if name in BOTS:
         await supervisor.wait_until(name, lambda: account.is_online(address), PATIENCE)
@@ -89,7 +94,7 @@ async def _until_answers(
     if name == "alerts":
         await supervisor.wait_until(name, lambda: listening(layout.ports.webhook), PATIENCE)
     if name == "archive":
-        await supervisor.wait_until(name, (layout.tiles / "checkpoint").exists, PATIENCE)
+        await supervisor.wait_until(name, (layout.tiles / "cosigned").exists, PATIENCE)
 
 
 def _server(layout: Layout) -> Program:
@@ -98,6 +103,7 @@ def _server(layout: Layout) -> Program:
 
 
 def _part(layout: Layout, name: str) -> Program:
-    command = [sys.executable, "-m", "xmppgov.cli.main", "run", name]
+    service = "witness" if name in WITNESSES else name
+    command = [sys.executable, "-m", "xmppgov.cli.main", "run", service]
     config = ["--config", str(layout.config[name])]
     return Program(name, command + config, os.environ, layout.log(name))
