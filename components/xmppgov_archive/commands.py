@@ -23,6 +23,7 @@ from xmppgov_archive.inspection import tables
 from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.service import Found, Inspection, inspected
 from xmppgov_archive.inspection.store import Criteria
+from xmppgov_archive.members.commands import prove_message
 
 texts = Texts("xmppgov_archive")
 ResultT = TypeVar("ResultT")
@@ -70,11 +71,20 @@ def prove(
     index: Annotated[int | None, typer.Argument(help="The entry's index in the log.")] = None,
     id: Annotated[str | None, typer.Option(help="The record's id (UUID), not the index.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the .tlog-proof to this file.")] = None,
+    message: Annotated[str | None, typer.Option(help="A message's id: was it logged?")] = None,
+    day: Annotated[str | None, typer.Option(help="The message's day, YYYY-MM-DD (UTC).")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove that an entry is in the log, in a file that anyone verifies offline (tlog-proof)."""
-    if (index is None) == (id is None):
-        raise ConfigurationError(texts("Name an entry by its index or by --id, not both."))
+    """Prove that an entry is in the log, in a file that anyone verifies offline (tlog-proof).
+
+    With --message and --day: that a message was logged on a day, or that it was not.
+    """
+    if message is not None and day is not None and index is None and id is None:
+        return prove_message(config, message, day, out, as_json)
+    if (index is None) == (id is None) or message is not None or day is not None:
+        raise ConfigurationError(
+            texts("Name an entry by its index or by --id, or a message by --message and --day.")
+        )
 
     async def proof(archive: Inspection) -> Any:
         return archive.prove(await archive.index_of(id) if id else index or 0)

@@ -65,6 +65,13 @@ class MemberProof:
     parts: tuple[Part, ...]
     records: tuple[RecordLine, ...] = ()
 
+    @property
+    def present(self) -> bool:
+        """Whether it says that the message was logged; `verify` tells whether that is true."""
+        sought = references(self.key, self.id)
+        places = ((s, part.places[s]) for part in self.parts for s in SORTS)
+        return any(place.value == sought[s] for s, found in places for place in found)
+
     def encode(self) -> bytes:
         """Write the file."""
         document = {
