@@ -56,8 +56,8 @@ class Large:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Archive]:
         """The archive's service, whose clock follows the records."""
-        async with opened(self.section, _unit, lambda: self.now) as archive:
-            yield archive
+        async with opened(self.section, _unit, lambda: self.now) as parts:
+            yield parts.archive
 
     async def fill(self) -> float:
         """Commit what is missing; return records a second of this run."""
