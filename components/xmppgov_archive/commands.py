@@ -49,6 +49,10 @@ def verify(
     since: Annotated[
         Path | None, typer.Option(help="A checkpoint kept elsewhere that the log must extend.")
     ] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask the policy's witnesses, too.")] = False,
+    witness: Annotated[
+        list[str] | None, typer.Option(help="The address of a witness to ask; may be repeated.")
+    ] = None,
 ) -> None:
     """Derive the root again and compare records, tiles, signatures and counters; 1 if wrong."""
     earlier = _read(since) if since else None
@@ -58,7 +62,14 @@ def verify(
         def advance(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        report = _run(config, lambda archive: archive.verify(advance, earlier))
+        async def check(archive: Inspection) -> Report:
+            from xmppgov_archive.inspection.asking import ask_witnesses  # slow to import
+
+            urls = [*(witness or ()), *(archive.witness_urls() if ask else ())]
+            answers = await ask_witnesses(archive.section.origin, archive.policy, urls)
+            return await archive.verify(advance, earlier, answers)
+
+        report = _run(config, check)
     document = tables.report_document(report)
     _print(document, as_json, lambda console: tables.show_report(console, report))
     if report.total:

@@ -39,7 +39,8 @@ class Report:
     and `open` those whose entry is not due yet. `restarts` counts epochs that followed another,
     `waiting` the entries that no checkpoint covers yet. `erasing` records are named by an entry and
     still there, for the archive says that it is at work on them; `erasures` are those entries.
-    `cosigned` entries are covered by a checkpoint that satisfies the policy.
+    `cosigned` entries are covered by a checkpoint that satisfies the policy; `kept_cosigned` says
+    whether the one that was kept elsewhere does. `witnessed` has what each asked witness has seen.
     """
 
     origin: str
@@ -55,6 +56,8 @@ class Report:
     restarts: int = 0
     waiting: int = 0
     cosigned: int = 0
+    kept_cosigned: bool | None = None
+    witnessed: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 

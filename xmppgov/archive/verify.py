@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xmppgov.archive import ranges
+from xmppgov.archive.checkpoints import NO_COSIGNERS, CheckpointCheck
 from xmppgov.archive.counters import Counters, Epoch
 from xmppgov.archive.day import DAY, day_text, names_root
 from xmppgov.archive.fates import Fates
@@ -33,23 +34,20 @@ from xmppgov.archive.model import (
 from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Text, Texts
-from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
-from xmppgov.tlog.errors import NoteInvalid, PolicyUnmet, TileInvalid
-from xmppgov.tlog.note import Note, VerifierKey
-from xmppgov.tlog.policy import NONE, Policy
+from xmppgov.tlog.errors import TileInvalid
+from xmppgov.tlog.note import VerifierKey
+from xmppgov.tlog.policy import Policy
 from xmppgov.tlog.tiles import (
     ENTRIES,
     WIDTH,
     Edge,
     Read,
-    TiledTree,
     parse_tile_path,
     split_bundle,
     tile_path,
 )
 
 texts = Texts("xmppgov")
-NO_COSIGNERS = Policy(NONE)
 COLUMNS = ("t", "class", "from", "to", "room", "org")
 """The fields of a record that have a column of their own."""
 
@@ -86,32 +84,15 @@ class ForgottenName(NamedTuple):
     digest: bytes
 
 
-class LogCheck:
-    """Checks the public files: signatures, every tile and entry, the root, every counter.
-
-    `policy` names the cosigners; without it only the log's own signature counts.
-    """
+class LogCheck(CheckpointCheck):
+    """Checks the public files: signatures, every tile and entry, the root, every counter."""
 
     def __init__(
         self, *, key: VerifierKey, origin: str, read: Read, policy: Policy = NO_COSIGNERS
     ) -> None:
-        self._key, self._read, self._policy = key, read, policy
-        self.report = Report(origin)
+        super().__init__(key=key, origin=origin, read=read, policy=policy)
         self.counters = Counters(self.report)
         self._edge: Edge | None = Edge()
-
-    def open(self, note: bytes) -> bool:
-        """Take the checkpoint to check against; False where nothing can be checked against it."""
-        try:
-            checkpoint = self._opened(note)
-        except NoteInvalid as error:
-            self._say("checkpoint-invalid", "checkpoint", error.text)
-            try:
-                checkpoint = Checkpoint.parse(Note.parse(note).text)
-            except NoteInvalid:
-                return False
-        self.report.size, self.report.root = checkpoint.size, checkpoint.root
-        return True
 
     def entries(self) -> Iterator[tuple[int, list[bytes | None]]]:
         """Yield the entries of each bundle with the first one's index; None where one is lost."""
@@ -134,39 +115,6 @@ class LogCheck:
         self.report.waiting = len(entries)
         self._follow(start, entries)
         self.counters.finish()
-
-    def check_earlier(self, note: bytes, where: str = "checkpoint") -> None:
-        """Check that the log still begins with the tree of a checkpoint that was kept elsewhere."""
-        try:
-            self._check_begins_with(self._opened(note), where)
-        except (NoteInvalid, TileInvalid) as error:
-            self._say("history", where, error.text)
-
-    def check_cosigned(self, note: bytes) -> None:
-        """Check that `cosigned` satisfies the policy, and that the log begins with its tree."""
-        try:
-            self._opened(note)
-            checkpoint = self._policy.open(note, [self._key])
-            self.report.cosigned = checkpoint.size
-            self._check_begins_with(checkpoint, "cosigned")
-        except (NoteInvalid, PolicyUnmet) as error:
-            self._say("cosigned-invalid", "cosigned", error.text)
-        except TileInvalid as error:
-            self._say("history", "cosigned", error.text)
-
-    def _opened(self, note: bytes) -> Checkpoint:
-        """Return the checkpoint that the log has signed; no known cosignature may be wrong."""
-        self._policy.judge(note, [self._key])
-        return open_checkpoint(note, [self._key], self.report.origin)
-
-    def _check_begins_with(self, earlier: Checkpoint, where: str) -> None:
-        size = self.report.size
-        if earlier.size > size:
-            text = texts("The log is shorter than the checkpoint that was kept.")
-            self._say("history", where, text)
-        elif TiledTree(size, self._read).range_hash(0, earlier.size) != earlier.root:
-            text = texts("The log does not begin with the tree of the checkpoint that was kept.")
-            self._say("history", where, text)
 
     def _bundle(self, index: int, width: int) -> list[bytes] | None:
         path = tile_path(ENTRIES, index, width)
@@ -222,9 +170,6 @@ class LogCheck:
         if self._edge.root() != self.report.root:
             text = texts("The entries do not have the root that was signed.")
             self._say("root-wrong", "checkpoint", text)
-
-    def _say(self, code: str, where: str, text: Text) -> None:
-        self.report.add(code, where, text)
 
 
 class RecordCheck:

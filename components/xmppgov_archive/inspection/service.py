@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from xmppgov.tlog.policy import Policy
 from xmppgov.tlog.proof import TlogProof
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_path
 from xmppgov_archive.config import ArchiveSection
+from xmppgov_archive.inspection.answers import Answer, too_few
 from xmppgov_archive.inspection.store import Alarm, Criteria, EpochState, InspectionStore, Row
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.store import LockStore, WitnessState, WitnessStore
@@ -113,6 +114,10 @@ class Inspection:
         cosigned = self.policy.open(note, [self.key]).size if note else None
         return Status(records, entries, checkpoint, epochs, alarms, spools, cosigned, witnesses)
 
+    def witness_urls(self) -> list[str]:
+        """Return where the policy's witnesses are asked."""
+        return [witness.url for witness in self.policy.witnesses if witness.url]
+
     async def index_of(self, uuid: str) -> int:
         """Return the index of the record with an id (a UUIDv7, which begins with its time).
 
@@ -168,11 +173,15 @@ class Inspection:
         return self.policy.open(note, [self.key])
 
     async def verify(
-        self, progress: Callable[[int, int], None], earlier: bytes | None = None
+        self,
+        progress: Callable[[int, int], None],
+        earlier: bytes | None = None,
+        answers: Sequence[Answer] = (),
     ) -> Report:
         """Check everything; call `progress(done, all)` after each part.
 
-        `earlier` is a checkpoint that was kept elsewhere: the log must begin with its tree.
+        `earlier` is a checkpoint that was kept elsewhere, `answers` are those of witnesses, asked
+        before: the log must begin with their trees.
         """
         log = LogCheck(
             key=self.key, origin=self.section.origin, read=self.folder.read, policy=self.policy
@@ -190,6 +199,7 @@ class Inspection:
             log.check_cosigned(cosigned)
         if earlier is not None:
             log.check_earlier(earlier)
+        self._check_answers(log, answers)
         check = RecordCheck(log.report)
         for start, entries in log.entries():
             end = start + len(entries)
@@ -198,6 +208,14 @@ class Inspection:
             progress(end, log.report.size)
         await self._rest(log, check)
         return log.report
+
+    def _check_answers(self, log: LogCheck, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            if answer.note is not None:
+                log.check_witness(answer.name, answer.note, answer.key)
+        silent = too_few(self.policy, answers)
+        if silent:
+            log.check_silent(silent)
 
     async def _rest(self, log: LogCheck, check: RecordCheck) -> None:
         """Check what waits for its checkpoint, and the tables that follow from the entries."""

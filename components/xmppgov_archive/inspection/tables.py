@@ -13,8 +13,7 @@ from xmppgov.archive.report import Report
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.service import Found, Status
-from xmppgov_archive.log.store import WitnessState
-from xmppgov_archive.log.witnesses import ALARMS
+from xmppgov_archive.log.store import ALARMS, WitnessState
 
 texts = Texts("xmppgov_archive")
 MOST_SHOWN = 20  # findings on a terminal
@@ -108,6 +107,8 @@ def report_document(report: Report) -> dict[str, Any]:
         "restarts": report.restarts,
         "waiting": report.waiting,
         "cosigned": report.cosigned,
+        "kept_cosigned": report.kept_cosigned,
+        "witnessed": report.witnessed,
         "ok": not report.total,
         "counts": dict(report.counts),
         "findings": [
@@ -123,6 +124,12 @@ def show_report(console: Console, report: Report) -> None:
         console.print(line, style="red", markup=False, highlight=False)
     if report.total > MOST_SHOWN:
         console.print(str(texts("… and {count} more.", count=report.total - MOST_SHOWN)))
+    for name, size in report.witnessed.items():
+        seen = texts("{name} has cosigned {size} entries.", name=name, size=size)
+        console.print(str(seen), markup=False, highlight=False)
+    if report.kept_cosigned is False:
+        alone = texts("The log alone has signed what was kept, and too few witnesses.")
+        console.print(str(alone), markup=False, highlight=False)
     if not report.total:
         text = texts(
             "All {records} records and {size} entries are as they were signed; {missing} numbers "

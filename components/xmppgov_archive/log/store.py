@@ -19,6 +19,11 @@ CREATE TABLE witnesses (
     state TEXT NOT NULL, since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+COSIGNING, ROLLBACK, FORK = "cosigning", "rollback", "fork"
+ALARMS = {
+    ROLLBACK: "ALARM: a witness has cosigned more than this log ever signed",
+    FORK: "ALARM: a witness has cosigned another history of this log",
+}
 WITNESS_SCHEMA = Schema("witnesses", (_WITNESS_TABLES,))
 
 

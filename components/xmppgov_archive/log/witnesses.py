@@ -27,17 +27,19 @@ from xmppgov.tlog.witness import AddCheckpoint, parse_cosignatures
 from xmppgov_archive.log.client import OtherSize, Refused, WitnessClient
 from xmppgov_archive.log.publication import Publication, merged
 from xmppgov_archive.log.rounds import Round, Rounds
-from xmppgov_archive.log.store import WitnessState, WitnessStore
+from xmppgov_archive.log.store import (
+    ALARMS,
+    COSIGNING,
+    FORK,
+    ROLLBACK,
+    WitnessState,
+    WitnessStore,
+)
 
 log = structlog.get_logger()
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds
 LONGEST_ROUND = 30.0  # seconds
 MOST_ANSWERS = 3  # in one turn, of a witness that has cosigned another size
-COSIGNING, ROLLBACK, FORK = "cosigning", "rollback", "fork"
-ALARMS = {
-    ROLLBACK: "ALARM: a witness has cosigned more than this log ever signed",
-    FORK: "ALARM: a witness has cosigned another history of this log",
-}
 REFUSALS = {404: "unknown-log", 422: FORK}
 
 

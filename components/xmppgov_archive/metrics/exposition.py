@@ -9,8 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from xmppgov_archive.log.store import WitnessState
-from xmppgov_archive.log.witnesses import ALARMS, COSIGNING
+from xmppgov_archive.log.store import ALARMS, COSIGNING, WitnessState
 from xmppgov_archive.metrics.store import EmitterFigures
 
 PREFIX = "xmppgov_archive"

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
@@ -284,6 +285,73 @@ async def test_a_fork_is_refused_by_every_witness(three: Fleet) -> None:
             assert await one.size() == 20
     report = await place.verify((place.folder / "kept").read_bytes())
     assert report.counts == {"history": 1}
+
+
+def _verify(place: Place, *words: str) -> dict[str, Any]:
+    done = CliRunner().invoke(app, ["verify", "--json", *words, "--config", str(place.config())])
+    return json.loads(done.stdout)
+
+
+async def test_verify_asks_the_witnesses(three: Fleet) -> None:
+    async with three.place.running() as archive:
+        await archive.commit(SERVER, some(1, 9))
+        await three.cosigned(10, "w1", "w2", "w3")
+    report = await asyncio.to_thread(_verify, three.place, "--ask")
+    assert (report["ok"], report["witnessed"]) == (True, {"w1": 10, "w2": 10, "w3": 10})
+    await three.witnesses["w3"].stop()
+    report = await asyncio.to_thread(_verify, three.place, "--ask")
+    assert (report["ok"], report["witnessed"]) == (True, {"w1": 10, "w2": 10})
+    silent = await asyncio.to_thread(_verify, three.place, "--witness", "http://127.0.0.1:1/")
+    assert silent["counts"] == {"witness-silent": 1}
+    await three.witnesses["w2"].stop()
+    report = await asyncio.to_thread(_verify, three.place, "--ask")
+    assert (report["counts"], report["witnessed"]) == ({"witness-silent": 1}, {"w1": 10})
+    assert "w2, w3" in report["findings"][0]["text"]
+
+
+async def test_verify_finds_a_rollback_where_a_witness_answers(three: Fleet) -> None:
+    await _restore_yesterday(three, 29)
+    for words in (["--ask"], ["--witness", three.witnesses["w2"].url]):
+        report = await asyncio.to_thread(_verify, three.place, *words)
+        assert set(report["counts"]) == {"history"}
+        assert all(size == 30 for size in report["witnessed"].values())
+    stranger = One("w2", three.place.folder, three.witnesses["w2"]._log)
+    await stranger.start()  # the same memory at an address that the policy does not know
+    report = await asyncio.to_thread(_verify, three.place, "--witness", stranger.url)
+    assert (report["counts"], report["witnessed"]) == ({"history": 1}, {stranger.url: 30})
+    await stranger.stop()
+
+
+async def test_a_witness_that_serves_what_it_has_not_cosigned_is_found(three: Fleet) -> None:
+    async with three.place.running() as archive:
+        await archive.commit(SERVER, some(1, 9))
+        await three.cosigned(10, "w1", "w2", "w3")
+    note = Note.parse((three.place.section.tiles_dir / "cosigned").read_bytes())
+    others = tuple(s for s in note.signatures if not s.name.startswith("w2"))
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=Note(note.text, others).encode())
+
+    await three.witnesses["w2"].stop()
+    await three.witnesses["w2"].start(only(answer))
+    report = await asyncio.to_thread(_verify, three.place, "--ask")
+    assert report["counts"] == {"witness-invalid": 1}
+
+
+async def test_what_was_kept_may_be_cosigned_or_not(three: Fleet) -> None:
+    async with three.place.running() as archive:
+        await archive.commit(SERVER, some(1, 9))
+        await three.cosigned(10, "w1", "w2", "w3")
+    kept = three.place.folder / "kept"
+    note = Note.parse((three.place.section.tiles_dir / "cosigned").read_bytes())
+    for signatures, enough in ((note.signatures, True), (note.signatures[:1], False)):
+        kept.write_bytes(Note(note.text, signatures).encode())
+        report = await asyncio.to_thread(_verify, three.place, "--since", str(kept))
+        assert (report["ok"], report["kept_cosigned"]) == (True, enough)
+    wrong = three.witnesses["w1"].key.sign("o\n1\n" + note.text.split("\n")[2] + "\n", 5)
+    kept.write_bytes(Note(note.text, (*note.signatures[:1], wrong)).encode())
+    report = await asyncio.to_thread(_verify, three.place, "--since", str(kept))
+    assert report["counts"] == {"history": 1}
 
 
 async def test_a_full_disk_loses_no_cosignature(three: Fleet) -> None:
