@@ -142,9 +142,19 @@ class Log:
         leaf = read_leaf(entry)
         self.counters.follow(f"entry {index}", leaf)
         if leaf["kind"] == "erase":
-            self.erased += [(*part, index) for part in ranges(leaf["indexes"])]
+            self.erase(index, leaf)
         elif leaf["kind"] == "day":
             self.days.setdefault(leaf["day"], []).append(leaf["part"])
+
+    def erase(self, index, leaf):
+        """An `erase` entry names records before it, as many as it says, and none a second time."""
+        named = ranges(leaf["indexes"])
+        parts = minus(named, [(index, 2**53)])
+        if parts != named or count(named) != leaf["n"]:
+            self.audit.say(f"entry {index}", "erase-forged", "it names what it cannot")
+        if minus(parts, [part[:2] for part in self.erased]) != parts:
+            self.audit.say(f"entry {index}", "erase-twice", "it names what was erased before")
+        self.erased += [(*part, index) for part in parts]
 
     def bundle(self, index):
         """ "a sequence of big-endian uint16 length-prefixed log entries" """

@@ -12,6 +12,9 @@ from tests.unit.archive.exported import SmallLog, manifest_of, small
 from tests.unit.auditor.both import Case, agree
 from tests.unit.tlog.notes import COSIGNERS, LOG, ORIGIN, TIME, cosigned, policy
 from xmppgov.archive.exports.model import write_line
+from xmppgov.archive.fates import Fates
+from xmppgov.archive.leaf import Erase, parse_leaf
+from xmppgov.archive.report import Report
 from xmppgov.errors import CheckFailed
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.note import Note, SigningKey
@@ -226,3 +229,24 @@ def test_a_signature_that_is_known_and_wrong_spoils_the_note() -> None:
     note = cosigned("archive", "w1", "w2")
     forged = COSIGNERS["w3"].sign(note.text.replace("1\n", "2\n", 1), TIME)
     assert opened(Note(note.text, (*note.signatures, forged)).encode()) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("indexes", "n", "code"),
+    [("2", 2, "erase-forged"), ("2 9", 2, "erase-forged"), ("1-2", 2, "erase-twice"), ("1", 1, "")],
+)
+def test_an_erasure_of_what_it_cannot_erase(
+    tmp_path: Path, indexes: str, n: int, code: str
+) -> None:
+    log = small()
+    log.erase(indexes, n)
+    case = Case(tmp_path, log)
+    expected = {code} - {""} | ({"erase-twice"} if "2" in indexes else set())
+    assert case.theirs()["codes"] == expected
+    report = Report(ORIGIN)
+    fates = Fates(report)
+    for index, entry in enumerate(log.leaves):
+        if isinstance(leaf := parse_leaf(entry), Erase):
+            fates.erased(index, leaf)
+    fates.judge([(0, len(log.leaves))])
+    assert set(report.counts) == expected
