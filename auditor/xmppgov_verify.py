@@ -780,11 +780,18 @@ def ranges(text, code="entry-invalid"):
 
 
 def minus(whole, taken):
-    """Return what of `whole` is not in `taken`."""
-    for low, high in taken:
-        cut = [((a, min(b, low - 1)), (max(a, high + 1), b)) for a, b in whole]
-        whole = [part for pair in cut for part in pair if part[0] <= part[1]]
-    return list(whole)
+    """Return what of `whole` is not in `taken`; both ascend."""
+    left, taken, here = [], union(taken), 0
+    for first, last in whole:
+        while here < len(taken) and taken[here][1] < first:
+            here += 1
+        there = here
+        while there < len(taken) and taken[there][0] <= last:
+            low, high = taken[there]
+            left += [(first, low - 1)] if first < low else []
+            first, there = high + 1, there + 1
+        left += [(first, last)] if first <= last else []
+    return left
 
 
 def union(parts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,6 +74,21 @@ async def _recorded(running: World) -> int:
     return int(await until(some))
 
 
+def _export(demo: Demo) -> None:
+    """Hand out everything in every form."""
+    today, config = datetime.now(UTC).date().isoformat(), demo.config("archive")
+    asked = demo.cli("archive", "query", *config, "--day", today, "--json")
+    (demo.state / "query.json").write_text(asked.stdout)
+    whole = ("archive", "export", *config, "--from", today, "--to", today, "--purpose", "transfer")
+    parties = ("--agreement", "A", "--agency", "B", "--transferring", "C")
+    for form in ("ndjson", "csv", "ecs", "seda"):
+        out = demo.state / f"export.{form}"
+        demo.cli(*whole, "--format", form, *parties, "--out", str(out))
+        assert out.stat().st_size > 100, form
+    with zipfile.ZipFile(demo.state / "export.seda") as package:
+        package.extractall(demo.state / "seda")
+
+
 async def test_no_word_is_kept_anywhere(demo: Demo, tmp_path: Path) -> None:
     canary = Canaries()
     async with world(demo, tmp_path) as running:
@@ -80,9 +96,7 @@ async def test_no_word_is_kept_anywhere(demo: Demo, tmp_path: Path) -> None:
         await _send_everything(running, canary)
         await running.everybody_goes_on()
         assert await _recorded(running) > 10
-    today = datetime.now(UTC).date().isoformat()
-    exported = demo.cli("archive", "query", *demo.config("archive"), "--day", today, "--json")
-    (demo.state / "export.json").write_text(exported.stdout)
+    _export(demo)
     assert len(canary.places) > 30
     while_running = canary.found_in(demo.state)
     demo.stop()

@@ -16,6 +16,7 @@ import xmppgov_verify
 from tests.unit.tlog import test_policy
 from tests.unit.tlog.test_merkle import leaves, ranges
 from xmppgov.archive import jcs, leaf
+from xmppgov.archive import ranges as sets
 from xmppgov.archive.counters import Counters
 from xmppgov.archive.leaf import parse_leaf
 from xmppgov.archive.model import RecordInvalid
@@ -236,3 +237,15 @@ def test_pymerkle_s_tree_is_the_one_file_s() -> None:
 def test_paths_are_the_library_s(index: int, width: int) -> None:
     assert xmppgov_verify.tile_path(3, index, width) == tile_path(3, index, width)
     assert jcs.LARGEST_INTEGER == 2**53 - 1
+
+
+PARTS = st.sets(st.integers(0, 40)).map(sorted).map(sets.ranges)
+
+
+@given(PARTS, PARTS)
+def test_sets_of_numbers_are_the_library_s(one: list[sets.Range], other: list[sets.Range]) -> None:
+    assert xmppgov_verify.minus(one, other) == sets.subtract(one, other)
+    assert xmppgov_verify.union([*one, *other]) == sets.union([*one, *other])
+    for parts in (one, other):
+        text = sets.write(parts)
+        assert not text or xmppgov_verify.ranges(text) == sets.read(text) == parts
