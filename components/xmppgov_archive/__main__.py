@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import sys
@@ -15,6 +16,7 @@ from xmppgov.archive.stanza import NS
 from xmppgov.config import load
 from xmppgov.logs import configure_logging
 from xmppgov.process import run
+from xmppgov.storage.files import sync_everything
 from xmppgov.tlog.note import SigningKey
 from xmppgov.xmpp.component import Component
 from xmppgov_archive.component import ArchiveComponent, unit_from_directory
@@ -67,6 +69,7 @@ class Parts(NamedTuple):
 @asynccontextmanager
 async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> AsyncIterator[Parts]:
     """The archive without its stream; `ask` finds a person's unit, `clock` returns ms UTC."""
+    await asyncio.to_thread(sync_everything)
     resolving = load_public_key(section.resolving_key_file)
     async with AsyncExitStack() as stack:
         store = await RecordStore.open(section.database, officers.SCHEMA)

@@ -42,16 +42,20 @@ class Change:
 
 
 class Disk:
-    """The files below `root`; `steps` names what was done or tried."""
+    """The files below `root`; `steps` names what was done or tried.
 
-    def __init__(self, root: Path, fault: Fault | None = None) -> None:
+    `before` is the same disk under the process that lived before: what that one did not sync is not
+    synced yet, unless the power was cut.
+    """
+
+    def __init__(self, root: Path, fault: Fault | None = None, before: Disk | None = None) -> None:
         self.root = root
         self.fault = fault
         self.steps: list[str] = []
         self.dead = False
-        self.published: list[bytes] = []
+        self.published: list[bytes] = list(before.published) if before else []
         """Every checkpoint that somebody can have read, in order."""
-        self._unsynced: list[Change] = []
+        self._unsynced: list[Change] = list(before._unsynced) if before else []
         self._lock = threading.RLock()
 
     def has(self, path: Path) -> bool:
@@ -100,6 +104,11 @@ class Disk:
         if new.name == "checkpoint":
             self.published.append(new.read_bytes())
 
+    def all_synced(self) -> None:
+        """Note that everything is durable."""
+        with self._lock:
+            self._unsynced.clear()
+
     def synced(self, path: Path) -> None:
         """Note that a file's content is durable, or the names in a folder."""
         with self._lock:
@@ -107,15 +116,19 @@ class Disk:
                 c for c in self._unsynced if (c.path.parent if c.is_name else c.path) != path
             ]
 
+    def die(self, kind: str) -> None:
+        """End the process between two steps."""
+        self.fault, self.dead = Fault(len(self.steps), kind), True
+
     def after_death(self) -> None:
         """Leave of the files what the next start finds."""
-        kind = self.fault.kind if self.fault and self.dead else ""
-        if kind in ("cut", "torn"):
-            for change in reversed(self._unsynced):
-                if kind == "cut" or not change.is_name:
-                    change.take_back(change.path)
-            for file in self.root.rglob("*-shm"):  # in the memory of the machine
-                file.unlink()
+        if self.fault is None or not self.dead or self.fault.kind == "killed":
+            return
+        for change in reversed(self._unsynced):
+            if self.fault.kind == "cut" or not change.is_name:
+                change.take_back(change.path)
+        for file in self.root.rglob("*-shm"):  # in the memory of the machine
+            file.unlink()
         self._unsynced.clear()
 
 

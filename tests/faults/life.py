@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import NamedTuple
 
 from tests.chaos.observer import Observer
@@ -26,15 +26,33 @@ class Emitter:
 
     def __init__(self, epoch: int, *batches: Sequence[Item]) -> None:
         self.epoch = epoch
-        self.items = [item for items in batches for item in items]
         self.acknowledged = 0
-        self._batches = [Batch(epoch, reach(b[0])[0], reach(b[-1])[1], tuple(b)) for b in batches]
+        self.batches: list[Batch] = []
+        for items in batches:
+            self.add(items)
+
+    @property
+    def records(self) -> list[str]:
+        """The ids of the records that were counted."""
+        items = (item for batch in self.batches for item in batch.items)
+        return [item.id for item in items if isinstance(item, WireRecord)]
+
+    @property
+    def last(self) -> int:
+        """The last number that was counted."""
+        return self.batches[-1].last if self.batches else 0
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Count items, which are to be sent as one batch."""
+        first, last = reach(items[0])[0], reach(items[-1])[1]
+        self.batches.append(Batch(self.epoch, first, last, tuple(items)))
 
     async def send(self, archive: Archive) -> None:
         """Send what is not acknowledged, again and again; gives up after some failures."""
         known = await archive.last(SERVER, Progress(self.epoch))
         assert known >= self.acknowledged, "what was acknowledged is lost"
-        for batch in self._batches:
+        self.acknowledged = known
+        for batch in self.batches:
             if batch.last > self.acknowledged:
                 await self._send(archive, batch)
 
@@ -61,20 +79,27 @@ class Life(NamedTuple):
 
     async def under(self, disk: Disk) -> None:
         """Live on a disk that fails; where the archive ends it is started again, unless dead."""
-        with ExitStack() as stack:
-            stack.enter_context(python.on_disk(disk))
-            stack.enter_context(sqlite.on_disk(disk))
-            for _ in range(PATIENCE):
-                with suppress(*FAILURES):
-                    await self._once()
-                    return
-                if disk.dead:
-                    return
-            raise AssertionError("the archive does not get over one fault")
+        try:
+            with python.on_disk(disk), sqlite.on_disk(disk):
+                await self._once_or_again(disk)
+        finally:
+            disk.after_death()
 
-    async def again(self) -> None:
-        """Live on a disk that works."""
-        await self._once()
+    async def _once_or_again(self, disk: Disk) -> None:
+        for _ in range(PATIENCE):
+            with suppress(*FAILURES):
+                await self._once()
+                return
+            if disk.dead:
+                return
+        raise AssertionError("the archive does not get over one fault")
+
+    async def after(self, disk: Disk) -> Disk:
+        """Live on, without a fault, on what is left of a disk; return it as it is then."""
+        left = Disk(disk.root, before=disk)
+        with python.on_disk(left), sqlite.on_disk(left):
+            await self._once()
+        return left
 
     async def _once(self) -> None:
         try:
@@ -94,8 +119,7 @@ class Life(NamedTuple):
         report = await self.place.verify()
         assert not report.total, report.findings
         ids = [found.record["id"] for found in await self.place.records()]
-        sent = [item.id for item in self.emitter.items if isinstance(item, WireRecord)]
-        assert ids[-len(sent) :] == sent
+        assert ids[len(ids) - len(self.emitter.records) :] == self.emitter.records
         section = self.place.section
         observer = Observer(section.tiles_dir, section.verifier_file.read_text().strip())
         observer.seen = [*dict.fromkeys(disk.published)]

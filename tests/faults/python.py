@@ -1,4 +1,7 @@
-"""The writes that Python does itself: `os` with functions that ask a `Disk` first."""
+"""The writes that Python does itself: `os` with functions that ask a `Disk` first.
+
+Nothing is really synced: the `Disk` remembers what a power cut would take.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _unlink, _rmdir, _mkdir = os.unlink, os.rmdir, os.mkdir
 def on_disk(disk: Disk) -> Iterator[None]:
     """Let every write of this process below the disk's folder be one of its steps."""
     files = Files(disk)
-    names = ("open", "fsync", "replace", "unlink", "rmdir", "mkdir")
+    names = ("open", "fsync", "replace", "unlink", "rmdir", "mkdir", "sync")
     with patch.multiple(os, **{name: getattr(files, name) for name in names}):
         yield
 
@@ -51,11 +54,11 @@ class Files:
         if not self._has(path):
             return _fsync(descriptor)
 
-        def act() -> None:
-            _fsync(descriptor)
-            self._disk.synced(path)
+        return self._disk.step("sync", path, lambda: self._disk.synced(path))
 
-        return self._disk.step("sync", path, act)
+    def sync(self) -> None:
+        """Sync everything."""
+        self._disk.step("sync all of", self._disk.root, self._disk.all_synced)
 
     def replace(self, old: Any, new: Any, **more: Any) -> None:
         """Rename."""

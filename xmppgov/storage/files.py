@@ -61,6 +61,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_everything() -> None:
+    """Put on disk what a process that was killed has written and not synced.
+
+    Whoever goes on from it, and says so to others, calls this first: files can be read that a power
+    cut would still take away.
+    """
+    os.sync()
+
+
 def make_secret(path: Path, make: Callable[[], str]) -> None:
     """Put what `make` returns into a new file that only its owner may read, unless it exists."""
     if not path.exists():

@@ -7,15 +7,18 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.faults.disk import KINDS, Disk, Fault
 from tests.faults.life import Emitter, Life
 from tests.faults.sqlite import LIBRARY
 from tests.unit.archive.batches import batch, hole, record
 from tests.unit.components.archive.conftest import EPOCH, Place
-from xmppgov.archive.batch import CountedMessage
+from xmppgov.archive.batch import CountedMessage, Item
 from xmppgov_archive.records.keys import DAY
 from xmppgov_archive.records.service import Archive
 
@@ -93,13 +96,88 @@ def test_every_write_can_fail(life: Callable[[Path], Life], tmp_path: Path) -> N
         disk = Disk(folder, fault)
         try:
             asyncio.run(one.under(disk))
-            disk.after_death()
-            asyncio.run(one.again())
-            asyncio.run(one.check(disk))
+            asyncio.run(one.check(asyncio.run(one.after(disk))))
         except BaseException as error:
             error.add_note(f"{life.__name__}: {fault} of {names[fault.at]}")
             raise
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.__name__)
+def test_what_a_killed_process_had_not_synced_is_never_built_on(
+    life: Callable[[Path], Life], tmp_path: Path
+) -> None:
+    """Killed before a sync, started again, and as soon as it works the power is cut."""
+    begun = life(tmp_path / "base")
+    for at, name in enumerate(steps(life, tmp_path)):
+        if not name.startswith("sync"):
+            continue
+        folder = tmp_path / "again"
+        shutil.copytree(tmp_path / "base", folder)
+        one = life_in(begun, folder)
+        killed = Disk(folder, Fault(at, "killed"))
+        asyncio.run(one.under(killed))
+        cut = Disk(folder, before=killed)
+
+        async def lose_power(_archive: Archive, disk: Disk = cut) -> None:
+            disk.die("cut")
+
+        asyncio.run(one._replace(act=lose_power).under(cut))
+        try:
+            asyncio.run(one.check(asyncio.run(one._replace(act=begun.act).after(cut))))
+        except BaseException as error:
+            error.add_note(f"{life.__name__}: killed before step {at}: {name}")
+            raise
+        shutil.rmtree(folder)
+
+
+class Plan(NamedTuple):
+    """What one life brings: items to commit, time that has passed (ms), and a fault."""
+
+    items: list[str]
+    passed: int
+    at: int
+    kind: str
+
+
+PLANS = st.lists(
+    st.builds(
+        Plan,
+        st.lists(st.sampled_from(["record", "counted", "hole"]), max_size=5),
+        st.sampled_from([0, 1, 60_000, DAY]),
+        st.integers(0, 120),
+        st.sampled_from(KINDS),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def item(kind: str, seq: int, now: int) -> Item:
+    if kind == "record":
+        return record(seq, t=now)
+    return CountedMessage(seq, ROOM) if kind == "counted" else hole(seq, seq)
+
+
+@settings(
+    max_examples=2000 if FULL else 80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(PLANS)
+def test_any_sequence_of_faults_loses_nothing(
+    tmp_path_factory: pytest.TempPathFactory, plans: list[Plan]
+) -> None:
+    place = prepared(tmp_path_factory.mktemp("life") / "place")
+    life, disk = Life(place, Emitter(EPOCH), nothing), Disk(place.folder)
+    for plan in plans:
+        place.now += plan.passed
+        if plan.items:
+            kinds = enumerate(plan.items, life.emitter.last + 1)
+            life.emitter.add([item(kind, seq, place.now) for seq, kind in kinds])
+        disk = Disk(place.folder, Fault(plan.at, plan.kind), before=disk)
+        asyncio.run(life.under(disk))
+    asyncio.run(life.check(asyncio.run(life.after(disk))))
 
 
 def life_in(begun: Life, folder: Path) -> Life:
@@ -107,5 +185,5 @@ def life_in(begun: Life, folder: Path) -> Life:
     place = Place(folder)
     place.now = begun.place.now
     place.section = place.section.model_copy(update={"checkpoint_interval": 1.0})
-    fresh = Emitter(begun.emitter.epoch, *(b.items for b in begun.emitter._batches))
+    fresh = Emitter(begun.emitter.epoch, *(b.items for b in begun.emitter.batches))
     return Life(place, fresh, begun.act)
