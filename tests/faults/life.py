@@ -118,6 +118,7 @@ class Life(NamedTuple):
         """
         report = await self.place.verify()
         assert not report.total, report.findings
+        assert not report.waiting, "the log does not follow"
         ids = [found.record["id"] for found in await self.place.records()]
         assert ids[len(ids) - len(self.emitter.records) :] == self.emitter.records
         section = self.place.section
