@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.faults import python, sqlite
+from tests.faults.disk import Disk
 from xmppgov.errors import StorageError
 from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
@@ -40,6 +44,23 @@ async def test_what_raises_leaves_nothing(database: Database) -> None:
     with pytest.raises(StorageError):
         await _insert_and_fail(database)
     assert await _count(database) == 0
+
+
+@pytest.mark.skipif(sqlite.LIBRARY is None, reason="Python's SQLite is not the system's")
+async def test_what_is_committed_survives_a_power_cut(tmp_path: Path) -> None:
+    disk, path = Disk(tmp_path), tmp_path / "new" / "folder" / "a.db"
+    with python.on_disk(disk), sqlite.on_disk(disk):
+        database = await Database.open(path, ONE)
+        async with database.transaction():
+            await database.execute("INSERT INTO a VALUES (1)")
+        disk.die("cut")
+        with suppress(OSError, sqlite3.Error):
+            await database.close()
+    disk.after_death()
+    database = await Database.open(path, ONE)
+    found = await _count(database)
+    await database.close()
+    assert found == 1
 
 
 async def test_a_cancelled_transaction_is_whole_or_nothing(database: Database) -> None:
