@@ -18,7 +18,7 @@ from xmppgov.config import load
 from xmppgov.errors import CheckFailed, ConfigurationError, NotFound
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import Config
-from xmppgov_archive.exports.commands import export
+from xmppgov_archive.exports.commands import check, export
 from xmppgov_archive.inspection import tables
 from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.service import Found, Inspection, inspected
@@ -29,6 +29,7 @@ texts = Texts("xmppgov_archive")
 ResultT = TypeVar("ResultT")
 app = typer.Typer(help="Inspect and verify the archive.", no_args_is_help=True)
 app.command()(export)
+app.command()(check)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

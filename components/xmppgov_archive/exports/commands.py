@@ -21,10 +21,10 @@ from xmppgov.archive.day import DAY
 from xmppgov.archive.disclosure import PUBLIC, PURPOSES
 from xmppgov.archive.model import FIELDS
 from xmppgov.config import load
-from xmppgov.errors import ConfigurationError, StorageError
+from xmppgov.errors import CheckFailed, ConfigurationError, StorageError
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import Config
-from xmppgov_archive.exports import ecs, ndjson, seda, table
+from xmppgov_archive.exports import checking, ecs, ndjson, seda, table
 from xmppgov_archive.exports.service import Export, Exporter, Wanted
 from xmppgov_archive.exports.store import ExportStore
 from xmppgov_archive.inspection.days import first_millisecond
@@ -103,6 +103,40 @@ def export(
     else:
         text = texts("{path}: {records} records.", path=out, records=document["records"])
         Console(stderr=True).print(str(text), markup=False, highlight=False)
+
+
+def check(
+    config: ConfigOption,
+    files: Annotated[list[Path], typer.Argument(help="Exports, .tlog-proofs, members' proofs.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Check what the archive has handed out against its log and policy; 1 if something is wrong.
+
+    Who does not trust this archive uses xmppgov-verify instead.
+    """
+
+    async def run(archive: Inspection) -> list[dict[str, Any]]:
+        return [await checking.check(archive, file) for file in files]
+
+    found = asyncio.run(_inspect(config, run))
+    if as_json:
+        typer.echo(json.dumps({"checked": found}, ensure_ascii=False, indent=2))
+    else:
+        for document in found:
+            _show(document)
+    if not all(document["ok"] for document in found):
+        raise CheckFailed(texts("It is not what the archive has handed out."))
+
+
+def _show(document: dict[str, Any]) -> None:
+    console = Console()
+    for finding in document.get("findings", ()):
+        line = f"{finding['where']}: {finding['text']} [{finding['code']}]"
+        console.print(line, style="red", markup=False, highlight=False)
+    facts = {name: value for name, value in document.items() if name not in ("findings", "ok")}
+    for name, value in facts.items():
+        if value not in ("", []):
+            console.print(f"{name}: {value}", markup=False, highlight=False)
 
 
 async def _inspect(config: Path, action: Callable[[Inspection], Any]) -> Any:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.unit.components.archive.conftest import Place
 from tests.unit.components.archive.exports.exporting import (
@@ -25,6 +26,7 @@ from tests.unit.components.archive.exports.exporting import (
 from xmppgov.archive.disclosure import PURPOSES
 from xmppgov.archive.exports.model import RecordLine, parse_line, parse_manifest
 from xmppgov.errors import CheckFailed, ConfigurationError
+from xmppgov_archive.commands import app
 from xmppgov_archive.exports import service
 from xmppgov_archive.exports.store import windows
 
@@ -186,3 +188,25 @@ def test_windows_are_all_of_a_part() -> None:
     assert list(windows((0, 2500))) == [(0, 999), (1000, 1999), (2000, 2500)]
     assert list(windows((7, 7))) == [(7, 7)]
     assert DAY
+
+
+def test_the_archive_checks_what_it_has_handed_out(full: Place) -> None:
+    file, config = full.folder / "export", ("--config", str(full.config()))
+    data = exported(full)
+    file.write_bytes(data)
+    runner = CliRunner()
+    proof = full.folder / "proof"
+    assert runner.invoke(app, ["prove", "3", "--out", str(proof), *config]).exit_code == 0
+    done = runner.invoke(app, ["check", str(file), str(proof), "--json", *config])
+    checked = json.loads(done.stdout)["checked"]
+    assert [document["ok"] for document in checked] == [True, True]
+    assert (checked[0]["present"], checked[0]["outside"]) == ("1-10 12-16 18", "17")
+    shown = runner.invoke(app, ["check", str(file), *config])
+    assert "1-10" in shown.stdout
+    lines = data.splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:4] + lines[5:]))
+    done = runner.invoke(app, ["check", str(file), *config])
+    assert isinstance(done.exception, CheckFailed)
+    assert "record-missing" in done.stdout
+    proof.write_bytes(proof.read_bytes().replace(b"index 3", b"index 4"))
+    assert isinstance(runner.invoke(app, ["check", str(proof), *config]).exception, CheckFailed)
