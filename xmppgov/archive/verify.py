@@ -13,7 +13,7 @@ from typing import NamedTuple
 from xmppgov.archive import ranges
 from xmppgov.archive.checkpoints import NO_COSIGNERS, CheckpointCheck
 from xmppgov.archive.counters import Counters, Epoch
-from xmppgov.archive.day import DAY, day_text, names_root
+from xmppgov.archive.day import DAY, day_text, names_root, references_root
 from xmppgov.archive.fates import Fates
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import (
@@ -263,6 +263,18 @@ class RecordCheck:
             if index < self._destroyed.get(f"names-{day_text(number)[:7]}", -1):
                 text = texts("The pseudonyms of a record that is there were destroyed.")
                 self._say("pseudonym-missing", index, text)
+
+    @property
+    def days(self) -> tuple[tuple[int, DayEnd], ...]:
+        """The entries that close days, each with its index."""
+        return tuple(self._days)
+
+    def references(self, index: int, day: DayEnd, stored: Iterable[bytes]) -> None:
+        """Compare the references that the database has of a part of a day with their root."""
+        root, n = references_root(stored)
+        if (root.hex(), n) != (day.root, day.n):
+            text = texts("The references of {day} are not those that were signed.", day=day.day)
+            self._say("day-changed", index, text)
 
     def finish(self, under_way: Iterable[Range] = ()) -> None:
         """Judge what is missing, now that every `erase` entry is known.

@@ -10,10 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from xmppgov.archive.day import DAY
 from xmppgov.archive.jcs import Value
+from xmppgov.archive.leaf import DayEnd
 from xmppgov.archive.report import Report
 from xmppgov.archive.verify import LogCheck, RecordCheck, StoredRecord
-from xmppgov.errors import CheckFailed, NotFound, StorageError
+from xmppgov.errors import CheckFailed, ConfigurationError, NotFound, StorageError
 from xmppgov.i18n import Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
 from xmppgov.tlog.errors import NoteInvalid, TileInvalid
@@ -24,6 +26,7 @@ from xmppgov.tlog.proof import TlogProof
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_path
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.answers import Answer, too_few
+from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.store import Alarm, Criteria, EpochState, InspectionStore, Row
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.store import LockStore, WitnessState, WitnessStore
@@ -231,7 +234,17 @@ class Inspection:
             text = texts("A record lies where the log has none.")
             log.report.add("record-extra", f"entry {index}", text)
         check.names(tables.names, tables.forgotten)
+        for index, day in check.days:
+            check.references(index, day, await self._references(day))
         check.finish()
+
+    async def _references(self, day: DayEnd) -> list[bytes]:
+        """Return what the database has of a part of a day; nothing for a day that no year has."""
+        try:
+            number = first_millisecond(day.day) // DAY
+        except ConfigurationError:
+            return []
+        return await self.store.references(number, day.part)
 
     async def _records(self, start: int, end: int) -> list[StoredRecord]:
         """Return the records with an index in [start, end), opened as far as they open."""

@@ -175,6 +175,10 @@ class InspectionStore:
             found.setdefault(closed, []).append(ForgottenName(*name))
         return found
 
+    async def references(self, day: int, part: int) -> list[bytes]:
+        """Return the references of a part of a day (since 1970), each once, in order."""
+        return await self._records.references(day, part)
+
     async def epochs(self) -> list[EpochState]:
         """Return every epoch of every emitter."""
         rows = await self._database.fetch_all(

@@ -48,6 +48,7 @@ TAMPERINGS = {
     "epoch-changed": ["UPDATE epochs SET last = 70"],
     "emitter-changed": ["UPDATE emitters SET server = 'evil.example'"],
     "gap-forged": ["UPDATE gaps SET last = 42"],
+    "day-changed": ["DELETE FROM refs WHERE idx = 7"],
     "pseudonym-changed": ["UPDATE names SET sort = 'room' WHERE sort = 'person'"],
 }
 
