@@ -24,12 +24,14 @@ from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.service import Found, Inspection, inspected
 from xmppgov_archive.inspection.store import Criteria
 from xmppgov_archive.members.commands import prove_message
+from xmppgov_archive.transparency.commands import transparency
 
 texts = Texts("xmppgov_archive")
 ResultT = TypeVar("ResultT")
 app = typer.Typer(help="Inspect and verify the archive.", no_args_is_help=True)
 app.command()(export)
 app.command()(check)
+app.command()(transparency)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

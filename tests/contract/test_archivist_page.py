@@ -38,8 +38,8 @@ def test_its_commands_and_their_options_exist() -> None:
 
 def test_its_table_has_every_finding() -> None:
     sources = [
-        *(ROOT / "xmppgov" / "archive").glob("*.py"),
-        *(ROOT / "components" / "xmppgov_archive").glob("*.py"),
+        *(ROOT / "xmppgov" / "archive").rglob("*.py"),
+        *(ROOT / "components" / "xmppgov_archive").rglob("*.py"),
     ]
     pattern = r'(?:_say|report\.add)\(\s*"([a-z]+(?:-[a-z]+)*)"'
     codes = {code for file in sources for code in re.findall(pattern, file.read_text("utf-8"))}

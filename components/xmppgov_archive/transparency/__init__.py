@@ -1,0 +1,1 @@
+"""What can be published about the archive, from the public log alone."""
