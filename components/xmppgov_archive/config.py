@@ -64,6 +64,13 @@ class PublicLogSection(Section):
     witness_interval: float = Field(1.0, ge=0.05, le=60.0)
 
 
+class TimestampSection(Section):
+    """`[archive.timestamps]`: an authority (RFC 3161) that stamps the log once a day."""
+
+    url: str = Field(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$")
+    ca_file: ConfigPath
+
+
 class ArchiveSection(Section):
     """`[archive]`: where records, keys and the log lie, and whom the archive obeys."""
 
@@ -83,6 +90,7 @@ class ArchiveSection(Section):
     log: PublicLogSection = PublicLogSection()
     http: ListenSection | None = None
     metrics: ListenSection | None = None
+    timestamps: TimestampSection | None = None
     witnesses: tuple[WitnessSection, ...] = ()
 
     @model_validator(mode="after")
@@ -128,6 +136,11 @@ class ArchiveSection(Section):
     def policy_file(self) -> Path:
         """The tlog-policy that says when a checkpoint is cosigned by enough."""
         return self.log.policy_file or self.tiles_dir.parent / "policy"
+
+    @property
+    def timestamps_dir(self) -> Path:
+        """The folder of time stamps, beside the tiles' folder."""
+        return self.tiles_dir.parent / "timestamps"
 
     @property
     def cosigning_key_file(self) -> Path:

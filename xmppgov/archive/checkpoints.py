@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Text, Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
@@ -40,12 +42,16 @@ class CheckpointCheck:
         self.report.size, self.report.root = checkpoint.size, checkpoint.root
         return True
 
-    def check_earlier(self, note: bytes, where: str = "checkpoint") -> None:
+    def check_earlier(self, note: bytes) -> None:
         """Check that the log still begins with the tree of a checkpoint that was kept elsewhere."""
-        try:
-            checkpoint = self._opened(note)
+        with suppress(NoteInvalid):
             self.report.kept_cosigned = self._policy.judge(note, [self._key]).satisfied
-            self._check_begins_with(checkpoint, where)
+        self.check_stamped(note, "checkpoint")
+
+    def check_stamped(self, note: bytes, where: str) -> None:
+        """Check that the log begins with the tree of a checkpoint that was kept beside it."""
+        try:
+            self._check_begins_with(self._opened(note), where)
         except (NoteInvalid, TileInvalid) as error:
             self._say("history", where, error.text)
 

@@ -27,6 +27,7 @@ from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_pat
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.answers import Answer, too_few
 from xmppgov_archive.inspection.days import first_millisecond
+from xmppgov_archive.inspection.stamps import check_stamps
 from xmppgov_archive.inspection.store import Alarm, Criteria, EpochState, InspectionStore, Row
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.store import LockStore, WitnessState, WitnessStore
@@ -203,6 +204,7 @@ class Inspection:
         if earlier is not None:
             log.check_earlier(earlier)
         self._check_answers(log, answers)
+        check_stamps(self.section, log)
         check = RecordCheck(log.report)
         for start, entries in log.entries():
             end = start + len(entries)

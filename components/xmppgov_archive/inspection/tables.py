@@ -13,6 +13,7 @@ from xmppgov.archive.report import Report
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.service import Found, Status
+from xmppgov_archive.inspection.stamps import stamped_days
 from xmppgov_archive.log.store import ALARMS, WitnessState
 
 texts = Texts("xmppgov_archive")
@@ -33,6 +34,7 @@ def status_document(state: Status, section: ArchiveSection) -> dict[str, Any]:
         "policy_file": str(section.policy_file),
         "cosigned": state.cosigned,
         "witnesses": [witness._asdict() for witness in state.witnesses],
+        "stamped": max(stamped_days(section), default=None),
         "emitters": [epoch._asdict() for epoch in state.epochs],
         "holes": sum(epoch.missing for epoch in state.epochs),
         "alarms": [alarm._asdict() for alarm in state.alarms],
@@ -49,6 +51,7 @@ def show_status(console: Console, state: Status, section: ArchiveSection) -> Non
         (texts("Entries signed"), state.checkpoint.size),
         (texts("Entries waiting"), max(state.entries - state.checkpoint.size, 0)),
         (texts("Entries cosigned"), state.cosigned or 0),
+        (texts("Last time stamp"), max(stamped_days(section), default="")),
         (texts("Root"), state.checkpoint.root.hex()),
         (texts("Public key"), section.verifier_file),
         (texts("Alarms"), sum(alarm.times for alarm in state.alarms)),

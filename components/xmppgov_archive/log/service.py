@@ -11,13 +11,15 @@ from aiohttp import web
 
 from xmppgov.listener import Listener
 from xmppgov.storage.files import WriteFile, write_file
-from xmppgov_archive.config import ArchiveSection
+from xmppgov_archive.config import ArchiveSection, TimestampSection
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.http import COSIGNER, POLICY, VERIFIER, LogServer
 from xmppgov_archive.log.integrator import Integrator
 from xmppgov_archive.log.keys import load_cosigner, load_signing_key
 from xmppgov_archive.log.publication import Publication
 from xmppgov_archive.log.store import LockStore, WitnessStore
+from xmppgov_archive.log.timestamps import Timestamps
+from xmppgov_archive.log.tokens import Tokens
 from xmppgov_archive.log.trust import settle_policy
 from xmppgov_archive.log.witnesses import Witnesses
 from xmppgov_archive.records.store import RecordStore
@@ -70,6 +72,16 @@ class PublicLog:
             chance=random.random,
         )
 
+    def timestamps(self, authority: TimestampSection) -> Timestamps:
+        """Return what has the log stamped each day. Raises `ConfigurationError`."""
+        return Timestamps(
+            folder=self.folder,
+            kept=self._section.timestamps_dir,
+            url=authority.url,
+            tokens=Tokens(authority.ca_file),
+            clock=self._clock,
+        )
+
     def application(self) -> web.Application:
         """Return the log's HTTP side."""
         section = self._section
@@ -100,6 +112,8 @@ async def shared(
     """Collect cosignatures and serve the log during the block; it has to be integrated."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(log.witnesses(witnesses))
+        if section.timestamps is not None:
+            await stack.enter_async_context(log.timestamps(section.timestamps))
         if section.http is not None:
             await stack.enter_async_context(Listener(log.application(), section.http))
         yield
