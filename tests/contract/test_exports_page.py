@@ -1,4 +1,4 @@
-"""docs/protocol/exports.md and docs/auditor.md: their examples are what programs write and read.
+"""docs/protocol/exports.md: its examples are what programs write and read.
 
 `python -m tests.contract.test_exports_page` writes the examples anew.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import xmppgov_verify
 from tests.unit.archive.exported import DAY, SmallLog, manifest_of
 from tests.unit.archive.test_model import ROOM
 from tests.unit.tlog.notes import COSIGNERS, LOG, TIME
@@ -119,27 +118,6 @@ def test_both_verifiers_take_the_export() -> None:
     outcome = ExportCheck(rules().open).run(lines)
     assert not outcome.report.total
     assert [(erased.part, erased.leaf) for erased in outcome.erased] == [((2, 2), 5)]
-
-
-COMMANDS = re.findall(r"^    (xmppgov-verify .*)$", (DOCS / "auditor.md").read_text(), re.MULTILINE)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_auditor_s_commands_run_on_the_examples(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(FOLDER)
-    assert xmppgov_verify.main(command.split()[1:]) == 0
-    assert "all is as was signed" in capsys.readouterr().out or "--json" in command
-
-
-def test_the_auditor_s_guide_has_every_finding() -> None:
-    page = (DOCS / "auditor.md").read_text()
-    source = Path(xmppgov_verify.__file__).read_text()
-    codes = set(re.findall(r'"([a-z]+-[a-z]+|history)"', source)) - {"xmppgov-verify"}
-    missing = {code for code in codes if f"`{code}`" not in page and code != "utf-8"}
-    assert missing == set()
-    assert len(COMMANDS) >= 5
 
 
 def test_the_page_s_lines_are_lines_of_the_example() -> None:
