@@ -42,7 +42,7 @@ def main(folder: Path, number: int, seed: int) -> None:
         messages=sum(len(someone.sent) for someone in world.everybody),
         alerts=len(world.sent),
         acknowledged=world.emitter.acknowledged,
-        checkpoints=len(world.observer.seen),
+        checkpoints=world.observer.count,
         seconds=time.monotonic() - begun,
     )
     print(json.dumps(asdict(leg)), flush=True)

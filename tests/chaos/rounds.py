@@ -103,5 +103,5 @@ async def run(
         for words in running.sent.values():
             for someone in running.residents:
                 await someone.wait_for(words, 60)
-        await promises.check(running)
+        await promises.check(running, folder)
         return running

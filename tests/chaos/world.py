@@ -178,7 +178,7 @@ async def world(demo: Demo, folder: Path) -> AsyncIterator[World]:
     one, two = (_secret(server, account) for account in others[:2])
     writers = [Writer(server, one, two), Writer(server, two, one)]
     emitter = _emitter(server, ready["services"]["archive"])
-    observer = Observer(Path(ready["archive"]["tiles_dir"]), ready["archive"]["verifier_key"])
+    observer = Observer.of_demo(ready["archive"])
     async with AsyncExitStack() as stack:
         alerts = await stack.enter_async_context(
             AlertsClient(ready["webhook"]["url"], key, patience=RETURN)

@@ -53,8 +53,8 @@ class Disk:
         self.fault = fault
         self.steps: list[str] = []
         self.dead = False
-        self.published: list[bytes] = list(before.published) if before else []
-        """Every checkpoint that somebody can have read, in order."""
+        self.published: list[tuple[str, bytes]] = list(before.published) if before else []
+        """Every checkpoint that somebody can have read, in order, with its file's name."""
         self._unsynced: list[Change] = list(before._unsynced) if before else []
         self._lock = threading.RLock()
 
@@ -101,8 +101,8 @@ class Disk:
                 new.write_bytes(before)
 
         self.named(new, take_back)
-        if new.name == "checkpoint":
-            self.published.append(new.read_bytes())
+        if new.name in ("checkpoint", "cosigned"):
+            self.published.append((new.name, new.read_bytes()))
 
     def all_synced(self) -> None:
         """Note that everything is durable."""

@@ -15,6 +15,7 @@ from tests.faults.disk import Disk
 from tests.unit.components.archive.conftest import SERVER, Place
 from xmppgov.archive.batch import Batch, Item, Progress, WireRecord, reach
 from xmppgov.errors import XmppgovError
+from xmppgov_archive.log.trust import read_policy
 from xmppgov_archive.records.service import Archive, Committed, Contradicted, Expected
 
 FAILURES = (OSError, sqlite3.Error, XmppgovError)
@@ -122,8 +123,9 @@ class Life(NamedTuple):
         ids = [found.record["id"] for found in await self.place.records()]
         assert ids[len(ids) - len(self.emitter.records) :] == self.emitter.records
         section = self.place.section
-        observer = Observer(section.tiles_dir, section.verifier_file.read_text().strip())
-        observer.seen = [*dict.fromkeys(disk.published)]
+        observer = Observer(section.tiles_dir, read_policy(section.policy_file))
+        for name, note in disk.published:
+            observer.note(name, note)
         observer.check()
         assert not observer.verified().total
 
