@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import typer.main
+from pydantic import BaseModel
 
 from xmppgov.config import load
 from xmppgov_archive.commands import app
@@ -22,6 +25,27 @@ def test_its_configuration_loads_and_names_every_setting(tmp_path: Path) -> None
     file.write_text(example[1])
     assert load(Config, file).archive.servers == ("gov.example",)
     assert {name for name in ArchiveSection.model_fields if name not in example[1]} == set()
+
+
+def _settings(model: type[BaseModel]) -> Iterator[str]:
+    """Yield each setting of a section and of the sections in it."""
+    for name, field in model.model_fields.items():
+        yield name
+        for part in _models(field.annotation):
+            yield from _settings(part)
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def test_its_table_has_every_setting() -> None:
+    table = "".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))
+    named = {name.rpartition(".")[2] for name in re.findall(r"`([a-z_.]+)`", table)}
+    assert set(_settings(ArchiveSection)) - named == set()
 
 
 def test_its_commands_and_their_options_exist() -> None:

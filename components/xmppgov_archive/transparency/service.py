@@ -89,7 +89,7 @@ class Figures:
     emitters: dict[str, Emitter] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     keys: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By sort (the first word of a key's name) and fate."""
+    """By sort and fate."""
     days: Days = NO_DAYS
     findings: int = 0
     """Numbers that are wrong in the whole log, of whatever time."""
@@ -145,7 +145,7 @@ class Summary:
             case leaf.Erase():
                 self.figures.erasures.append(_erasure(index, entry))
             case leaf.KeyChange():
-                self.figures.keys[entry.name.partition("-")[0], entry.fate] += 1
+                self.figures.keys[_sort(entry.name), entry.fate] += 1
 
     def _emitter_of(self, em: str) -> Emitter:
         return self._emitter(emitter_numbers(em)[0])
@@ -190,6 +190,11 @@ class Summary:
 def _erasure(index: int, entry: leaf.Erase) -> Erasure:
     kept = entry.class_, entry.month, entry.n, entry.held, entry.visa, entry.roles
     return Erasure(index, _day(entry.t), *kept)
+
+
+def _sort(name: str) -> str:
+    """Return what a key is for: the first word of its name, without its generation."""
+    return name.partition("-")[0].rstrip("0123456789")
 
 
 def _day(t: int) -> str:

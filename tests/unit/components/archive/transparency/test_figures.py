@@ -82,7 +82,7 @@ def year() -> SmallLog:
     log.control(refusal(NOVEMBER, "judicial", "nobody"))
     log.control(release(NOVEMBER, "h2"))
     log.control(key(NOVEMBER, "body-2024-10-messages", "destroyed"))
-    log.control(key(NOVEMBER, "body-2024-11-messages", "destroyed"))
+    log.control(key(NOVEMBER, "body2-2024-10-messages", "destroyed"))
     return log
 
 
