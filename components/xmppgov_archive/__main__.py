@@ -12,6 +12,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from xmppgov.adhoc.component import Commands
+from xmppgov.adhoc.model import Command
+from xmppgov.archive.exports.member import MemberProof
 from xmppgov.archive.stanza import NS
 from xmppgov.config import load
 from xmppgov.logs import configure_logging
@@ -23,6 +26,9 @@ from xmppgov_archive.component import ArchiveComponent, unit_from_directory
 from xmppgov_archive.config import ArchiveSection, Config
 from xmppgov_archive.log.service import opened_log, shared
 from xmppgov_archive.log.store import WitnessStore
+from xmppgov_archive.members.component import MemberCommands
+from xmppgov_archive.members.policy import QUESTIONS, Allowance
+from xmppgov_archive.members.service import proving
 from xmppgov_archive.metrics.service import measured
 from xmppgov_archive.officers import store as officers
 from xmppgov_archive.records.keys import KeyRing, load_public_key
@@ -50,11 +56,26 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
     ask = unit_from_directory(stream, section.directory) if section.directory else _nobody
     async with opened(section, ask) as parts:
         component = ArchiveComponent(stream=stream, archive=parts.archive, emitters=section.allowed)
+        Commands(stream, members(section), clock=_now, random=secrets.token_bytes)
         stream.start()
         try:
             yield component
         finally:
             await stream.stop()
+
+
+def members(section: ArchiveSection) -> list[Command]:
+    """Return the commands of members. The archive is opened anew for each question.
+
+    So nothing of it, and no key, stays in memory longer than an answer takes.
+    """
+
+    async def prove(day: str, id: str, person: str) -> MemberProof:
+        async with proving(section) as proofs:
+            return await proofs.prove(day, id, person)
+
+    allowance = Allowance(QUESTIONS, time.monotonic)
+    return MemberCommands(prove=prove, domains=section.servers, allowance=allowance).commands()
 
 
 class Parts(NamedTuple):

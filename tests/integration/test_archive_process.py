@@ -44,7 +44,7 @@ tiles_dir = "archive-log/tiles"
 signing_key_file = "archive-keys/signing.key"
 resolving_key_file = "officers.pub"
 origin = "archive.gov.localhost/2026"
-servers = ["governance.gov.localhost"]
+servers = ["governance.gov.localhost", "gov.localhost"]
 checkpoint_interval = 0.1
 """
 

@@ -11,11 +11,9 @@ from rich.console import Console
 
 from xmppgov.archive.exports.member import MemberProof
 from xmppgov.config import load
-from xmppgov.i18n import Text, Texts
 from xmppgov_archive.config import Config
+from xmppgov_archive.members.component import verdict
 from xmppgov_archive.members.service import proving
-
-texts = Texts("xmppgov_archive")
 
 
 def prove_message(config: Path, id: str, day: str, out: Path | None, as_json: bool) -> None:
@@ -36,12 +34,3 @@ def prove_message(config: Path, id: str, day: str, out: Path | None, as_json: bo
     elif out is None:
         typer.echo(proof.encode().decode(), nl=False)
     Console(stderr=True).print(str(verdict(proof)), markup=False, highlight=False)
-
-
-def verdict(proof: MemberProof) -> Text:
-    """Say what a proof shows."""
-    if not proof.present:
-        return texts("{day}: no message with this id was logged.", day=proof.day)
-    if not proof.records:
-        return texts("{day}: the message was logged, and its record erased since.", day=proof.day)
-    return texts("{day}: the message was logged.", day=proof.day)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from xmppgov.archive.jcs import Value
 
+QUESTIONS = 10  # an hour, of one person
 MOST_ASKING = 10_000  # people whose questions are remembered
 HOUR = 3600.0  # seconds
 
@@ -41,3 +42,9 @@ class Allowance:
         if len(self._asked) > MOST_ASKING:
             del self._asked[next(iter(self._asked))]
         return allowed
+
+    def give_back(self, address: str) -> None:
+        """Forget the latest question, which had no answer."""
+        times = self._asked.get(address)
+        if times:
+            times.pop()
