@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from xmppgov.config import load
+from xmppgov_archive.metrics.exposition import PREFIX, Figures, exposition
 from xmppgov_directory.config import DirectorySettings
 from xmppgov_rooms.config import RoomsSettings
 
@@ -32,3 +33,11 @@ def test_files_go_where_the_configurations_look_for_them() -> None:
         assert path in PAGE
     assert "/opt/xmppgov/bin/xmppgov run %i" in unit
     assert "python3 -m venv /opt/xmppgov\n" in PAGE
+
+
+def test_it_has_every_figure() -> None:
+    printed = exposition(Figures(0, 0, 0, 0.0, 0, 0.0, 0, (), (), 0.0)).decode()
+    figures = set(re.findall(rf"^# HELP {PREFIX}_(\w+)", printed, re.MULTILINE))
+    table = "".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))
+    assert len(figures) > 15
+    assert figures - set(re.findall(r"`(\w+)`", table)) == set()
