@@ -21,7 +21,7 @@ def xmppgov(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_every_command_with_a_summary() -> None:
     done = xmppgov("--help")
     assert done.returncode == 0
-    for name in ("alert", "archive", "demo", "directory", "rooms", "run"):
+    for name in ("alert", "archive", "demo", "directory", "rooms", "run", "witness"):
         line = next(x for x in done.stdout.splitlines() if x.strip().startswith(name + " "))
         assert len(line.split()) > 3
 
