@@ -110,7 +110,7 @@ def expected(epoch: int, seq: int) -> Detail:
 
 def write_batch(batch: Batch) -> str:
     """Write a batch; the inverse of `parse_batch`."""
-    items = "".join([_write_item(item) for item in batch.items])
+    items = "".join([write_item(item) for item in batch.items])
     head = f'epoch="{batch.epoch}" first="{batch.first}" last="{batch.last}"'
     if batch.waiting is not None:
         head += f' waiting="{batch.waiting}"'
@@ -135,16 +135,24 @@ def parse_committed(element: ET.Element | None, epoch: int) -> int:
     return _number(element.get("last", ""), LARGEST_SEQ)
 
 
+def write_item(item: Item) -> str:
+    """Write what a batch holds for one item."""
+    if isinstance(item, WireRecord):
+        return _write("record", _attributes(item))
+    return _write("hole" if isinstance(item, Hole) else "counted", item._asdict())
+
+
+def parse_seq(detail: ET.Element | None, name: str) -> int | None:
+    """Return the number that a refusal's `<known/>` or `<expected/>` names, if it is one."""
+    if detail is None or detail.tag != f"{{{NS}}}{name}":
+        return None
+    return int(seq) if _NUMBER.fullmatch(seq := detail.get("seq", "")) else None
+
+
 def _attributes(record: WireRecord) -> Mapping[str, object]:
     fields = record._asdict()
     fields["from"] = fields.pop("sender")
     return fields
-
-
-def _write_item(item: Item) -> str:
-    if isinstance(item, WireRecord):
-        return _write("record", _attributes(item))
-    return _write("hole" if isinstance(item, Hole) else "counted", item._asdict())
 
 
 def _write(name: str, values: Mapping[str, object]) -> str:

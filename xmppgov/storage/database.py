@@ -31,6 +31,8 @@ class Database:
         self.path = path
         self._connection = connection
         self._writer = asyncio.Lock()
+        self.transactions = 0
+        """How many transactions were begun: two writes of one number are one commit."""
 
     @classmethod
     async def open(cls, path: Path, *schemas: Schema) -> Database:
@@ -99,6 +101,7 @@ class Database:
         async with self._writer:
             try:
                 await self._to_its_end("BEGIN IMMEDIATE")
+                self.transactions += 1
                 yield self
                 await self._to_its_end("COMMIT")
             except BaseException:

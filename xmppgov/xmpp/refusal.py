@@ -6,6 +6,7 @@ and reports `feature-not-implemented`.
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 from slixmpp.exceptions import IqError
@@ -15,11 +16,15 @@ STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the peer answered: its condition, its type, and its sentence (or nothing)."""
+    """What the peer answered: its condition, its type, and its sentence (or nothing).
+
+    `detail` is the application's own condition beside the XMPP one (RFC 6120 §8.3.2).
+    """
 
     condition: str
     type: str
     text: str
+    detail: ET.Element | None = None
 
 
 def refusal(error: IqError) -> Refusal:
@@ -31,4 +36,5 @@ def refusal(error: IqError) -> Refusal:
     names = (c.tag.removeprefix(STANZAS) for c in answer if c.tag.startswith(STANZAS))
     condition = next((name for name in names if name != "text"), "undefined-condition")
     text = (answer.findtext(f"{STANZAS}text") or "").strip()
-    return Refusal(condition, answer.get("type") or "cancel", text)
+    detail = next((child for child in answer if not child.tag.startswith(STANZAS)), None)
+    return Refusal(condition, answer.get("type") or "cancel", text, detail)
