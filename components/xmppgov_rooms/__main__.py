@@ -7,10 +7,11 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
+from xmppgov.archive.emitter.client import emitting
 from xmppgov.config import load
 from xmppgov.directory.client import DirectoryClient
 from xmppgov.logs import configure_logging
@@ -50,12 +51,16 @@ async def build(settings: RoomsSettings) -> AsyncIterator[Governance]:
         sync=service.sync,
         connected=service.connected,
     )
-    async with _running(stream, service, store):
+    assert store.spool is not None, "a store that writes has a spool"
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        await stack.enter_async_context(emitting(store.spool, stream, settings.emitter))
+        await stack.enter_async_context(_running(stream, service))
         yield service
 
 
 @asynccontextmanager
-async def _running(stream: Stream, service: Governance, store: RoomsStore) -> AsyncIterator[None]:
+async def _running(stream: Stream, service: Governance) -> AsyncIterator[None]:
     stream.start()
     lanes = asyncio.create_task(service.run())
     try:
@@ -65,7 +70,6 @@ async def _running(stream: Stream, service: Governance, store: RoomsStore) -> As
         with suppress(asyncio.CancelledError):
             await lanes
         await stream.stop()
-        await store.close()
 
 
 def _nudge(stream: Stream, language: str) -> Callable[[str], Awaitable[None]]:

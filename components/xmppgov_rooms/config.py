@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from xmppgov.archive.emitter.config import EmitterSection
 from xmppgov.config import ConfigPath, LogSection, Section, Settings, XmppSection
 
 
@@ -39,6 +40,7 @@ class RoomsSettings(Settings):
 
     xmpp: XmppSection
     rooms: RoomsSection
+    emitter: EmitterSection | None = None
     operator: XmppSection | None = None
     """The account with which `xmppgov rooms sync` asks; one of `operators`."""
     log: LogSection = LogSection()

@@ -1,12 +1,16 @@
-"""A seat and what follows from all seats of a room: its next setting, and who stands where."""
+"""A seat and what follows from all seats of a room: its next setting, who came and who went."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from xmppgov.rooms.model import Member, Readiness, Room, nicknames
+from xmppgov.archive.emitter.model import Event
+from xmppgov.rooms.model import Listed, Member, Readiness, Room, difference, nicknames
 from xmppgov.rooms.policy import IN_ROOM, Stage, advance, wish
+
+MEMBERS = frozenset({"member", "admin", "owner"})
+"""Affiliations (XEP-0045) whose holder is in the room's list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,27 @@ def planned(id: str, body: Body, seats: Iterable[tuple[Seat, Stage]]) -> Room:
     names = nicknames([(jid, seat.name) for jid, seat in inside.items()])
     members = (Member(jid, names[jid], seat.role) for jid, seat in inside.items())
     return Room(id, body.name, tuple(sorted(members, key=lambda m: m.jid)), body.kind)
+
+
+def came_and_went(before: Room | None, after: Room, address: str) -> list[Event]:
+    """Return an event for each address that became a member of the room, or is none any more.
+
+    `address` is the room's bare address, `before` what the server had confirmed before.
+    """
+    change = difference(before.members if before else (), after.members)
+    left = [Event("left", jid, room=address) for jid in change.removed]
+    return left + [Event("joined", jid, room=address) for jid in change.added]
+
+
+def as_found(room: Room, listed: Iterable[Listed]) -> Room:
+    """Return a room with the members that the server really has; of those known, as known."""
+    known = {member.jid: member for member in room.members}
+    found = (
+        known.get(row.jid, Member(row.jid, row.nick, row.role))
+        for row in listed
+        if row.affiliation in MEMBERS
+    )
+    return replace(room, members=tuple(sorted(found, key=lambda m: m.jid)))
 
 
 def wishes(seats: Sequence[Seat]) -> list[tuple[Seat, Stage]]:

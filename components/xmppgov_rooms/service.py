@@ -8,10 +8,12 @@ errands  bookmark, invitation and retraction of each seat (`errands.py`).
 
 Setting a room, step by step, and what a crash means:
 1. the stages that directory and keys lead to are stored; crash: they are computed again;
-2. the server is told the room as a whole; crash: it is told again, which changes nothing;
-3. what it confirmed and the new stages are stored in one transaction.
-After a start, and after each reconnection, every room is told again: the recovery path is the
-normal one.
+2. the server is told the room as a whole; crash: it is asked who is in the room, what differs from
+   what was stored is stored with its events, and it is told again;
+3. what it confirmed, the new stages and an event for each member who came or went are stored in one
+   transaction.
+After a start, after each reconnection and after each question without an answer, every room is
+asked for and told again: the recovery path is the normal one.
 """
 
 from __future__ import annotations
@@ -29,10 +31,10 @@ from xmppgov.directory.client import DirectoryClient
 from xmppgov.directory.model import Version
 from xmppgov.errors import NotFound, XmppgovError
 from xmppgov.rooms.client import RoomsClient
-from xmppgov.rooms.model import Keys, Person, Readiness
+from xmppgov.rooms.model import Keys, Person, Readiness, Room
 from xmppgov.rooms.policy import NEXT_STEP, Step, advance
 from xmppgov_rooms.errands import Errands
-from xmppgov_rooms.model import Body, planned, wishes
+from xmppgov_rooms.model import Body, as_found, came_and_went, planned, wishes
 from xmppgov_rooms.readiness import KeyCheck
 from xmppgov_rooms.store import RoomsStore
 
@@ -291,16 +293,33 @@ class Governance:
         if self._pace.hold:
             self._sure.add(id)
             return
+        if id not in self._sure:
+            await self._find_out(id)
         await self._store.move(wishes(await self._store.seats(id)))
         await self._store.forget_vacant(id)
         seats = await self._store.seats(id)
         room = planned(id, await self._store.body(id), [(s, s.stage) for s in seats])
         pending = [s for s in seats if NEXT_STEP.get(s.stage) is Step.SET]
-        if id not in self._sure or room != await self._store.applied(id):
+        before = await self._store.applied(id)
+        moves = [(s, advance(s.stage, Step.SET)) for s in pending]
+        if id not in self._sure or room != before:
+            self._sure.discard(id)
             outcome = await self._rooms.set(room)
             log.info("room set", room=id, members=len(room.members), added=outcome.added)
         elif not pending:
             return
-        moves = [(s, advance(s.stage, Step.SET)) for s in pending]
-        await self._store.save_applied(room, moves)
+        events = came_and_went(before, room, self._rooms.address_of(id))
+        await self._store.save_applied(room, moves, events)
         self._sure.add(id)
+
+    async def _find_out(self, id: str) -> None:
+        """Store who is in the server's list, which a lost answer or a restored database hides."""
+        try:
+            listed = await self._rooms.room(id)
+        except NotFound:
+            listed = ()
+        before = await self._store.applied(id)
+        body = await self._store.body(id)
+        found = as_found(before or Room(id, body.name, (), body.kind), listed)
+        if events := came_and_went(before, found, self._rooms.address_of(id)):
+            await self._store.save_applied(found, [], events)

@@ -10,6 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from xmppgov.archive.emitter.model import Event
+from xmppgov.archive.emitter.store import SCHEMA as EMITTER
+from xmppgov.archive.emitter.store import Spool
 from xmppgov.errors import StorageError
 from xmppgov.i18n import Texts
 from xmppgov.rooms.model import UNASKED, Keys, Member, Person, Readiness, Reason, Room
@@ -59,15 +62,24 @@ _SEATS = """
 
 
 class RoomsStore:
-    """Every statement on the governance database."""
+    """Every statement on the governance database.
 
-    def __init__(self, database: Database) -> None:
+    `spool` takes what the archive is told; a store that only reads has none.
+    """
+
+    def __init__(self, database: Database, spool: Spool | None = None) -> None:
         self._database = database
+        self.spool = spool
 
     @classmethod
     async def open(cls, path: Path) -> RoomsStore:
         """Open the database for its component. Raises `StorageError`."""
-        return cls(await Database.open(path, SCHEMA))
+        database = await Database.open(path, SCHEMA, EMITTER)
+        try:
+            return cls(database, await Spool.open(database))
+        except BaseException:
+            await database.close()
+            raise
 
     @classmethod
     async def open_read_only(cls, path: Path) -> RoomsStore:
@@ -148,12 +160,19 @@ class RoomsStore:
             async with self._database.transaction() as db:
                 await self._move(db, rows)
 
-    async def save_applied(self, room: Room, moves: Iterable[tuple[Seat, Stage]]) -> None:
-        """Keep what the server has confirmed for a room, and the seats' stages with it."""
+    async def save_applied(
+        self, room: Room, moves: Iterable[tuple[Seat, Stage]], events: Sequence[Event] = ()
+    ) -> None:
+        """Keep what the server has confirmed for a room, the seats' stages, and who came or went.
+
+        All of it is one transaction: no membership without its event, and no event without it.
+        """
         rows = [(str(stage), s.room, s.person, s.jid, str(s.stage)) for s, stage in moves]
         async with self._database.transaction() as db:
             await db.execute("UPDATE rooms SET applied = ? WHERE id = ?", (_written(room), room.id))
             await self._move(db, rows)
+            if self.spool is not None:
+                await self.spool.append(db, events)
 
     @staticmethod
     async def _move(db: Database, rows: Sequence[tuple[str, ...]]) -> None:

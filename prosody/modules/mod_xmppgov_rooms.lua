@@ -220,8 +220,10 @@ local function get_room(event)
 	local id = event.stanza.tags[1].attr.id;
 	local address = room_address(id);
 	local room = address and muc.get_room_from_jid(address);
-	if not room then
+	if room == nil then
 		return refuse(event, "item-not-found", "cancel", "no_room");
+	elseif not room or room._data.locked == math.huge then
+		return refuse(event, "internal-server-error", "wait", "not_stored");
 	end
 	local present = present_addresses(room);
 	local reply = st.reply(event.stanza):tag("room", {

@@ -42,7 +42,7 @@ return {
 		en = "There is no such room.";
 	};
 	not_stored = {
-		fr = "Le salon n'a pas pu être enregistré ; le journal du serveur dit pourquoi.";
-		en = "The room could not be stored; the server's log says why.";
+		fr = "Le salon n'a pas pu être lu ou enregistré ; le journal du serveur dit pourquoi.";
+		en = "The room could not be read or stored; the server's log says why.";
 	};
 };

@@ -74,6 +74,10 @@ class RoomsClient(_Asker):
     refuses, and `Unreachable` where it does not answer or cannot do it now.
     """
 
+    def address_of(self, id: str) -> str:
+        """Return the bare address of a room."""
+        return f"{id}@{self.address.bare}"
+
     async def set(self, room: Room) -> Outcome:
         """Make the room as it is given: its name, its members, nobody else."""
         return stanza.read_outcome(await self._read("set", stanza.room_request(room)))

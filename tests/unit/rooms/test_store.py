@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from xmppgov.archive.emitter.model import Event
 from xmppgov.rooms.model import NO_ACCOUNT, READY, UNASKED, Keys, Member, Person, Readiness, Reason
 from xmppgov.rooms.model import Room as Whole
 from xmppgov.rooms.policy import Stage
@@ -21,6 +22,7 @@ from xmppgov_rooms.store import SCHEMA, RoomsStore
 ALICE, BOB = "alice@x", "bob@x"
 GROUP = Body("Groupe", "group")
 LISTED = {"g": [Person("p1", "Alice", "chair", ALICE), Person("p2", "Bob", "member", BOB)]}
+JOINED = Event("joined", ALICE, room="g@rooms.x")
 MISSING = Readiness(Keys.MISSING, Reason.NO_DEVICE_LIST)
 UNKNOWN = Readiness(Keys.UNKNOWN, Reason.NO_ANSWER)
 
@@ -34,6 +36,13 @@ async def store(tmp_path: Path) -> AsyncIterator[RoomsStore]:
 
 async def stages(store: RoomsStore) -> dict[str, Stage]:
     return {seat.person: seat.stage for seat in await store.seats("g")}
+
+
+async def events(store: RoomsStore) -> list[tuple[str, str, str | None]]:
+    """What waits for the archive."""
+    assert store.spool is not None
+    waiting = await store.spool.next(99)
+    return [(r.kind, r.sender, r.room) for r in waiting.records] if waiting else []
 
 
 async def test_a_listing_makes_seats(store: RoomsStore) -> None:
@@ -88,18 +97,26 @@ async def test_a_room_confirmed_before_rooms_had_a_kind_is_set_again(tmp_path: P
     await store.close()
 
 
-async def test_a_failed_write_keeps_neither(store: RoomsStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "write", ["UPDATE OF applied ON rooms", "UPDATE OF stage ON seats", "INSERT ON spool"]
+)
+async def test_a_failed_write_keeps_nothing(store: RoomsStore, tmp_path: Path, write: str) -> None:
     await store.replace_listing({"g": GROUP}, LISTED)
     alice, _ = await store.seats("g")
     with sqlite3.connect(tmp_path / "rooms.sqlite") as other:
         other.execute(
-            "CREATE TRIGGER broken BEFORE UPDATE OF stage ON seats"
-            " BEGIN SELECT RAISE(ABORT, 'disk'); END"
+            f"CREATE TRIGGER broken BEFORE {write} BEGIN SELECT RAISE(ABORT, 'disk'); END"
         )
+    saved = Whole("g", "Groupe"), [(alice, Stage.AFFILIATED)], [JOINED]
     with pytest.raises(sqlite3.IntegrityError):
-        await store.save_applied(Whole("g", "Groupe"), [(alice, Stage.AFFILIATED)])
+        await store.save_applied(*saved)
     assert await store.applied("g") is None
     assert (await stages(store))["p1"] is Stage.WAITING
+    assert await events(store) == []
+    with sqlite3.connect(tmp_path / "rooms.sqlite") as other:
+        other.execute("DROP TRIGGER broken")
+    await store.save_applied(*saved)
+    assert await events(store) == [("joined", ALICE, "g@rooms.x")]
 
 
 async def test_readiness(store: RoomsStore) -> None:
