@@ -8,6 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from xmppgov.archive.emitter.client import emitting
+from xmppgov.archive.emitter.store import SCHEMA as EMITTER
+from xmppgov.archive.emitter.store import Spool
 from xmppgov.bot.bot import Bot
 from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import load
@@ -35,8 +38,9 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
     cipher = read_cipher(config.alerts, config.bot.database)
     senders = read_senders(config.webhook)
     async with AsyncExitStack() as stack:
-        database = await Database.open(config.bot.database, *SCHEMAS, SCHEMA)
+        database = await Database.open(config.bot.database, *SCHEMAS, SCHEMA, EMITTER)
         stack.push_async_callback(database.close)
+        spool = await Spool.open(database)
         bot = Bot(
             config.xmpp,
             database=database,
@@ -44,11 +48,14 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
             domains=config.bot.domains,
             render=lambda reference, recipient: alerts.render(reference, recipient),
             on_message=lambda tx, incoming: alerts.answer(tx, incoming),
+            on_accepted=lambda tx, departures: alerts.accepted(tx, departures),
         )
         directory = DirectoryClient(bot.account, config.bot.directory, timeout=PATIENCE)
         alerts = Alerts(
+            address=bot.account.bare,
             store=AlertStore(database),
             outbox=bot.outbox,
+            emit=spool.append,
             audience=directory.audience,
             cipher=cipher,
             senders=senders,
@@ -57,6 +64,7 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
             now=_now,
         )
         await alerts.check_key()
+        await stack.enter_async_context(emitting(spool, bot.account, config.emitter))
         await stack.enter_async_context(bot)
         await stack.enter_async_context(Expiry(alerts.expire, now=_now))
         await stack.enter_async_context(Webhook(config.webhook, alerts=alerts, senders=senders))

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from xmppgov.archive.emitter.config import EmitterSection
 from xmppgov.config import ConfigPath, LogSection, Section, Settings, XmppSection, read_secret
 from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Texts
@@ -81,6 +82,7 @@ class AlertsSettings(Settings):
     bot: BotSection
     alerts: AlertsSection
     webhook: WebhookSection
+    emitter: EmitterSection | None = None
     log: LogSection = LogSection()
 
 

@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from xmppgov.archive.emitter.model import Event
 from xmppgov.bot.limits import Limit
-from xmppgov.bot.model import Delivery, Incoming
+from xmppgov.bot.model import Delivery, Departure, Incoming
 from xmppgov.bot.outbox import Outbox
 from xmppgov.directory.model import Member
 from xmppgov.errors import (
@@ -54,6 +55,8 @@ from xmppgov_alerts.store import AlertStore
 
 log = structlog.get_logger()
 texts = Texts("xmppgov_alerts")
+Emit = Callable[[Database, Sequence[Event]], Awaitable[None]]
+"""Tells the archive of events, in the transaction that they come with."""
 Audience = Callable[[str], Awaitable[Sequence[Member]]]
 """Who is meant by `group:…` today; raises `NotFound` for what the directory does not know."""
 
@@ -64,8 +67,10 @@ class Alerts:
     def __init__(
         self,
         *,
+        address: str,
         store: AlertStore,
         outbox: Outbox,
+        emit: Emit,
         audience: Audience,
         cipher: Cipher,
         senders: Mapping[str, Sender],
@@ -74,7 +79,8 @@ class Alerts:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._store, self._outbox, self._audience = store, outbox, audience
+        self._address, self._store, self._outbox = address, store, outbox
+        self._emit, self._audience = emit, audience
         self._cipher, self._senders, self._zone = cipher, senders, zone
         self._default_life, self._now, self._random = default_life, now, random
         self._log_is_clean = False
@@ -146,6 +152,10 @@ class Alerts:
         label = sender.label if sender else alert.key_name
         return wording.alert_text(alert, self._cipher.open(sealed, alert.id), label, self._zone)
 
+    async def accepted(self, tx: Database, departures: Sequence[Departure]) -> None:
+        """Tell the archive of alerts, and of notices about them, that the server has taken."""
+        await self._emit(tx, [_sent(self._address, departure) for departure in departures])
+
     async def answer(self, tx: Database, incoming: Incoming) -> Text | None:
         """Count an answer inside the transaction of its ratchet step; return what to say.
 
@@ -162,7 +172,8 @@ class Alerts:
             known = wording.already_noted() if handed else wording.nothing_waits()
             return self._said(incoming, known)
         await self._store.confirm(tx, alert.id, incoming.sender, self._now())
-        await self._outbox.answered(tx, reference=alert.id, recipient=incoming.sender)
+        sent = await self._outbox.answered(tx, reference=alert.id, recipient=incoming.sender)
+        await self._emit(tx, [Event("alert-ack", incoming.sender, to=self._address, oid=sent)])
         return wording.noted(alert, len(waiting) - 1, self._zone)
 
     def _said(self, incoming: Incoming, text: Text) -> Text | None:
@@ -255,6 +266,17 @@ class Alerts:
             raise Unreachable(
                 texts("The directory does not answer the alerts service; the operator knows why.")
             ) from error
+
+
+def _sent(address: str, departure: Departure) -> Event:
+    return Event(
+        "alert-sent",
+        address,
+        to=departure.recipient,
+        size=departure.size,
+        enc="omemo:siacs" if departure.encrypted else "none",
+        oid=departure.id,
+    )
 
 
 def _check_scope(sender: Sender, request: AlertRequest) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from xmppgov.bot.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.account import BotAccount
 from xmppgov.bot.archive import OwnArchive
 from xmppgov.bot.commands import Command, Commands, Handler
@@ -21,6 +22,7 @@ from xmppgov.bot.lock import only_process
 from xmppgov.bot.model import Incoming
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox import Outbox, Render
+from xmppgov.bot.store import AwaitedStore
 from xmppgov.config import XmppSection
 from xmppgov.errors import RemoteFault, Unreachable
 from xmppgov.i18n import Text, Texts
@@ -33,7 +35,7 @@ texts = Texts("xmppgov")
 
 TROUBLE = 5.0  # seconds between logins that do not succeed
 AT_ONCE = 32  # questions that are being answered
-__all__ = ["Bot", "OnMessage", "Render"]
+__all__ = ["Bot", "OnAccepted", "OnMessage", "Render"]
 
 
 class Bot:
@@ -47,6 +49,7 @@ class Bot:
         domains: whose messages are read; by default those of the bot's own domain.
         render: gives the texts of the outbox; needed only where `outbox.add` is used.
         on_message: see `OnMessage`.
+        on_accepted: see `OnAccepted`.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Bot:
         domains: Collection[str] = (),
         render: Render | None = None,
         on_message: OnMessage | None = None,
+        on_accepted: OnAccepted | None = None,
     ) -> None:
         self._database = database
         self.account = BotAccount(section, resource)
@@ -70,7 +74,9 @@ class Bot:
             database=database,
             omemo=self._omemo,
             account=self.account,
-            archive=self._archive,
+            acceptance=Acceptance(
+                store=AwaitedStore(database), archive=self._archive, on_accepted=on_accepted
+            ),
             render=render,
             notices=Notices(),
         )

@@ -21,20 +21,21 @@ class State(StrEnum):
     EXPIRED = "expired"  # its time came before it was surely accepted
 
 
-_ARRIVED = (State.DELIVERED, State.ANSWERED)
-_HANDED = (State.ACCEPTED, *_ARRIVED, State.FAILED, State.EXPIRED)
+ARRIVED = (State.DELIVERED, State.ANSWERED)
+"""States that show that the recipient has the message, and so had the server."""
+_HANDED = (State.ACCEPTED, *ARRIVED, State.FAILED, State.EXPIRED)
 
 TRANSITIONS: Mapping[State, tuple[State, ...]] = {
     State.QUEUED: (State.ENCRYPTED, State.UNREACHABLE, State.FAILED, State.EXPIRED),
     State.UNREACHABLE: (State.QUEUED, State.ENCRYPTED, State.FAILED, State.EXPIRED),
     State.ENCRYPTED: (State.SENT, *_HANDED),
     State.SENT: _HANDED,
-    State.ACCEPTED: (*_ARRIVED, State.FAILED),
+    State.ACCEPTED: (*ARRIVED, State.FAILED),
     State.DELIVERED: (State.ANSWERED,),
     State.ANSWERED: (),
     # A late receipt or answer is the truth, whatever was feared before.
-    State.FAILED: _ARRIVED,
-    State.EXPIRED: _ARRIVED,
+    State.FAILED: ARRIVED,
+    State.EXPIRED: ARRIVED,
 }
 """The states that may follow each state; every other change is ignored."""
 
@@ -62,6 +63,23 @@ class Delivery:
     created: float  # seconds, UTC
     changed: float
     expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A message that may have left: a text (`encrypted`), or a notice about one in clear."""
+
+    id: str  # the stanza's id and origin-id
+    reference: str  # the owner's name for the text
+    recipient: str  # bare address
+    size: int  # bytes of the stanza
+    encrypted: bool
+
+    @classmethod
+    def of(cls, delivery: Delivery, stanza: str, notice: str | None = None) -> Departure:
+        """Return the message `stanza` of a delivery: its text, or the notice with an id."""
+        id, size = notice or delivery.origin_id, len(stanza.encode())
+        return cls(id, delivery.reference, delivery.recipient, size, notice is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ from typing import Any
 import structlog
 
 from xmppgov.bot import stanza
+from xmppgov.bot.acceptance import Acceptance
 from xmppgov.bot.account import BotAccount
-from xmppgov.bot.archive import ArchiveGone, OwnArchive
 from xmppgov.bot.changes import Changes
-from xmppgov.bot.model import Delivery, State
+from xmppgov.bot.model import ARRIVED, Delivery, Departure, State
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.store import REPLY, Change, OutboxStore
 from xmppgov.omemo.errors import NoKeys
@@ -47,7 +47,6 @@ Render = Callable[[str, str], Awaitable[str]]
 BATCH = 32  # texts encrypted in one commit
 IN_FLIGHT = 64  # messages that the server has not acknowledged yet
 REPLY_LIFE = 600.0  # seconds for which an answer to a message is worth sending
-CLOCKS = 3600.0  # seconds by which the server's clock may be behind ours
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0  # seconds between looks for somebody's keys
 
 
@@ -68,7 +67,7 @@ class Outbox:
         database: Database,
         omemo: Omemo,
         account: BotAccount,
-        archive: OwnArchive,
+        acceptance: Acceptance,
         render: Render | None,
         notices: Notices,
     ) -> None:
@@ -76,7 +75,7 @@ class Outbox:
         self._store = OutboxStore(database)
         self._omemo = omemo
         self._account = account
-        self._archive = archive
+        self._acceptance = acceptance
         self._render = render
         self._notices = notices
         self._changes = Changes()
@@ -111,20 +110,20 @@ class Outbox:
         """Return how many recipients are in each state (states without any are left out)."""
         return await self._store.counts(reference)
 
-    async def answered(self, tx: Database, *, reference: str, recipient: str) -> bool:
-        """Mark `recipient` as having answered; False if there is no such delivery.
+    async def answered(self, tx: Database, *, reference: str, recipient: str) -> str | None:
+        """Mark `recipient` as having answered; return the delivery's origin-id, None without one.
 
         Call it from `on_message`, with the transaction it is given: the answer and the ratchet step
         of the message that carried it are one commit.
         """
         origin_id = await self._store.of_pair(tx, reference, recipient)
         if origin_id is None:
-            return False
-        changed = await self._store.move(tx, State.ANSWERED, {origin_id: {}}, time.time())
+            return None
+        changed = await self._move(tx, State.ANSWERED, {origin_id: {}})
         # Whoever looks is told after the commit; a rolled-back answer is told of as well, and the
         # watcher then reads the state that is there.
         asyncio.get_running_loop().call_soon(self._changes.publish, changed)
-        return True
+        return origin_id
 
     async def references(self, tx: Database, recipient: str) -> list[str]:
         """Return the unexpired references that were handed to `recipient`, newest first."""
@@ -163,7 +162,7 @@ class Outbox:
     async def recover(self) -> None:
         """Settle, on a new connection, what the last one left open; then sending goes on."""
         open_rows = await self._store.unconfirmed()
-        there = await self._in_archive([row for row, _ in open_rows])
+        there = await self._acceptance.look_up({r.origin_id: r.created for r, _ in open_rows})
         await self._change(State.ACCEPTED, {origin_id: {} for origin_id in there})
         missing = [(row, text) for row, text in open_rows if row.origin_id not in there]
         for start in range(0, len(missing), IN_FLIGHT):
@@ -285,8 +284,8 @@ class Outbox:
                 except _NoText:
                     broken[row.origin_id] = {"reason": "no-text"}
                 else:
-                    written = stanza.encrypted_message(row.recipient, row.origin_id, element)
-                    ciphertexts[row.origin_id] = {"stanza": written}
+                    message = stanza.encrypted_message(row.recipient, row.origin_id, element)
+                    ciphertexts[row.origin_id] = {"stanza": message}
             async with unit.commit() as tx:
                 now = time.time()
                 changed = [
@@ -296,10 +295,13 @@ class Outbox:
                 ]
                 retries = {key: float(str(change["retry"])) for key, change in reasons.items()}
                 await self._store.retry_later(tx, retries)
+                done = {row.origin_id: row for row in changed if row.state is State.ENCRYPTED}
+                written = {key: str(ciphertexts[key]["stanza"]) for key in done}
+                leaving = [Departure.of(row, written[key]) for key, row in done.items()]
+                await self._acceptance.expect(tx, leaving)
         self._changes.publish(changed)
-        done = {row.origin_id for row in changed if row.state is State.ENCRYPTED}
         waiting = [row for row in rows if row.origin_id in reasons and row.recipient not in failed]
-        return {key: str(ciphertexts[key]["stanza"]) for key in done}, waiting
+        return written, waiting
 
     async def _text(self, row: Delivery) -> str:
         try:
@@ -311,10 +313,15 @@ class Outbox:
 
     async def _notify(self, rows: list[Delivery]) -> None:
         for row in rows:
+            notice = self._notices.open_the_app(row.recipient)
+            leaving = Departure.of(row, stanza.write(notice), notice.attrib["id"])
             async with self._database.transaction() as tx:
-                mine = await self._store.claim_notice(tx, row.origin_id)
+                if mine := await self._store.claim_notice(tx, row.origin_id):
+                    await self._acceptance.expect(tx, [leaving])
             if mine:
-                self._account.deliver(self._notices.open_the_app(row.recipient))
+                self._in_flight.add(leaving.id)
+                self._account.deliver(notice)
+        self._account.ask_acknowledgement()
 
     def _hand_over(self, stanzas: dict[str, str]) -> None:
         for origin_id, written in stanzas.items():
@@ -338,16 +345,6 @@ class Outbox:
             self._account.ask_acknowledgement()
             await asyncio.sleep(0.02)
 
-    async def _in_archive(self, rows: list[Delivery]) -> set[str]:
-        if not rows:
-            return set()
-        since = min(row.created for row in rows) - CLOCKS
-        try:
-            return await self._archive.sent({row.origin_id for row in rows}, since)
-        except ArchiveGone:
-            log.warning("the archive cannot be asked; unconfirmed messages are sent again")
-            return set()
-
     async def expire(self) -> None:
         """Erase the ciphertexts whose time has come; also an owner may ask, while it is offline."""
         now = time.time()
@@ -362,8 +359,18 @@ class Outbox:
         if not changes:
             return
         async with self._database.transaction() as tx:
-            changed = await self._store.move(tx, state, changes, time.time())
+            changed = await self._move(tx, state, changes)
         self._changes.publish(changed)
+
+    async def _move(self, tx: Database, state: State, changes: dict[str, Change]) -> list[Delivery]:
+        """Change states, and take note of what shows that the server has a message.
+
+        Its own word counts whatever became of the text; anybody's, if it was the recipient's.
+        """
+        changed = await self._store.move(tx, state, changes, time.time())
+        arrived = [row.origin_id for row in changed if row.state in ARRIVED]
+        await self._acceptance.take(tx, list(changes) if state is State.ACCEPTED else arrived)
+        return changed
 
     async def _while_online(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Await network work that touches no state; None if the connection is lost meanwhile."""

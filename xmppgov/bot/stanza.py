@@ -23,7 +23,7 @@ def encrypted_message(recipient: str, origin_id: str, encrypted: ET.Element) -> 
     message.append(ET.Element("{urn:xmpp:eme:0}encryption", {"namespace": OMEMO, "name": "OMEMO"}))
     message.append(ET.Element("{urn:xmpp:hints}store"))
     message.append(ET.Element(f"{RECEIPTS}request"))
-    return ET.tostring(message, encoding="unicode")
+    return write(message)
 
 
 def plain_notice(recipient: str, message_id: str, text: str, language: str) -> ET.Element:
@@ -38,6 +38,11 @@ def receipt(recipient: str, message_id: str) -> ET.Element:
     message = ET.Element(f"{CLIENT}message", {"to": recipient, "type": "chat"})
     ET.SubElement(message, f"{RECEIPTS}received", {"id": message_id})
     return message
+
+
+def write(message: ET.Element) -> str:
+    """Write out a message as it may be stored."""
+    return ET.tostring(message, encoding="unicode")
 
 
 def read(stanza: str) -> ET.Element:

@@ -6,7 +6,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-from xmppgov.bot.model import NEEDS_TEXT, UNCONFIRMED, Delivery, State, may_follow
+from xmppgov.bot.model import (
+    NEEDS_TEXT,
+    UNCONFIRMED,
+    Delivery,
+    Departure,
+    State,
+    may_follow,
+)
 from xmppgov.omemo.store import SCHEMA as OMEMO
 from xmppgov.storage.database import Database
 from xmppgov.storage.migrations import Schema
@@ -36,6 +43,12 @@ SCHEMA = Schema(
     CREATE TABLE seen (stanza_id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
     CREATE INDEX seen_at ON seen (at);
     CREATE TABLE cursor (archive TEXT PRIMARY KEY, stanza_id TEXT NOT NULL) WITHOUT ROWID;
+    """,
+        """
+    CREATE TABLE awaited (  -- messages of which it is not known yet whether the server has them
+        id TEXT PRIMARY KEY, reference TEXT NOT NULL, recipient TEXT NOT NULL,
+        size INTEGER NOT NULL, encrypted INTEGER NOT NULL, at REAL NOT NULL
+    ) WITHOUT ROWID;
     """,
     ),
 )
@@ -204,6 +217,39 @@ class OutboxStore:
             "SELECT recipient FROM outbox GROUP BY recipient ORDER BY MAX(id) DESC"
         )
         return [row["recipient"] for row in rows]
+
+
+class AwaitedStore:
+    """Messages that may have left, until it is known whether the server has them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, tx: Database, departures: Iterable[Departure], now: float) -> None:
+        """Insert messages that may leave after this commit."""
+        await tx.execute_many(
+            "INSERT OR REPLACE INTO awaited VALUES (?, ?, ?, ?, ?, ?)",
+            [(d.id, d.reference, d.recipient, d.size, d.encrypted, now) for d in departures],
+        )
+
+    async def take(self, tx: Database, ids: Iterable[str]) -> list[Departure]:
+        """Remove messages and return those that were there."""
+        rows = await tx.fetch_all(
+            "DELETE FROM awaited WHERE id IN (SELECT value FROM json_each(?))"
+            " RETURNING id, reference, recipient, size, encrypted",
+            (json.dumps(list(ids)),),
+        )
+        return [Departure(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+    async def all(self) -> dict[str, float]:
+        """Return the id of each message, and since when it is awaited."""
+        rows = await self._database.fetch_all("SELECT id, at FROM awaited")
+        return {row["id"]: row["at"] for row in rows}
+
+    async def forget(self, ids: Iterable[str]) -> None:
+        """Remove messages that the server does not have."""
+        async with self._database.transaction() as tx:
+            await tx.execute_many("DELETE FROM awaited WHERE id = ?", [(id,) for id in ids])
 
 
 class InboxStore:

@@ -15,9 +15,12 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from xmppgov.archive.emitter.store import SCHEMA as EMITTER
+from xmppgov.archive.emitter.store import Spool
+from xmppgov.bot.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox import Outbox
-from xmppgov.bot.store import SCHEMAS
+from xmppgov.bot.store import SCHEMAS, AwaitedStore
 from xmppgov.demo.prosody import Ports
 from xmppgov.directory.model import Member
 from xmppgov.errors import NotAllowed, NotFound, TooMany, Unreachable
@@ -42,7 +45,8 @@ AUDIENCES: dict[str, tuple[Member, ...]] = {
     "body:pref-59": (ALICE,),
 }
 REFUSALS = {"group:silent": Unreachable, "group:denied": NotAllowed, "group:busy": TooMany}
-MIGRATED = (*SCHEMAS, SCHEMA)
+MIGRATED = (*SCHEMAS, SCHEMA, EMITTER)
+BOT = "alertes@gov.example"
 TEXT_SECRET = "t" * 40
 
 
@@ -89,6 +93,7 @@ class World:
     database: Database
     alerts: Alerts
     outbox: Outbox
+    spool: Spool
     senders: dict[str, Sender]
     section: WebhookSection
     clock: Clock
@@ -129,11 +134,12 @@ class World:
         return sign(secret, id or secrets.token_hex(8), int(time.time()) + skew, body)
 
 
-def outbox_of(database: Database) -> Outbox:
+def outbox_of(database: Database, on_accepted: OnAccepted | None = None) -> Outbox:
     """An outbox that keeps what it is given: nothing of it is sent without a bot."""
     unused: Any = None
+    acceptance = Acceptance(store=AwaitedStore(database), archive=unused, on_accepted=on_accepted)
     return Outbox(
-        database=database, omemo=unused, account=unused, archive=unused, render=None,
+        database=database, omemo=unused, account=unused, acceptance=acceptance, render=None,
         notices=Notices(),
     )  # fmt: skip
 
@@ -147,8 +153,11 @@ async def world(
     senders = read_senders(config)
     database = await Database.open(folder / "db" / "alerts.sqlite", *MIGRATED)
     clock = Clock()
-    outbox = outbox_of(database)
+    outbox = outbox_of(database, lambda tx, departures: alerts.accepted(tx, departures))
+    spool = await Spool.open(database)
     alerts = Alerts(
+        address=BOT,
+        emit=spool.append,
         store=AlertStore(database),
         outbox=outbox,
         audience=audience,
@@ -163,6 +172,6 @@ async def world(
             Webhook(config, alerts=alerts, senders=senders),
             aiohttp.ClientSession() as session,
         ):
-            yield World(database, alerts, outbox, senders, config, clock, session)
+            yield World(database, alerts, outbox, spool, senders, config, clock, session)
     finally:
         await database.close()
