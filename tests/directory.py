@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from slixmpp.exceptions import IqError
 
 from tests.streams import component_section
+from xmppgov.archive.emitter.config import EmitterSection
 from xmppgov.demo.prosody import Prosody
 from xmppgov.xmpp.client import Account
 from xmppgov_directory.__main__ import build
@@ -53,6 +54,15 @@ p6,grp-1,Membre,member,2020-01-01,2026-11-22
 p7,grp-1,Membre,member,2026-11-24,
 p8,grp-2,Membre,member,,
 """
+
+
+def protect(people: str, *ids: str) -> str:
+    """Return the people's file with a column that says who of them is protected."""
+    head, *rows = people.splitlines()
+    marked = [f"{row},{'yes' if row.split(',')[0] in ids else ''}" for row in rows]
+    return "\n".join([f"{head},protected", *marked]) + "\n"
+
+
 SEARCH, FORM = "{jabber:iq:search}", "{jabber:x:data}"
 RSM = "{http://jabber.org/protocol/rsm}"
 
@@ -83,6 +93,8 @@ async def running_directory(
     files: Files | None = None,
     per_minute: int = 100000,
     keep: bool = False,
+    services: Collection[str] = (),
+    emitter: EmitterSection | None = None,
 ) -> AsyncIterator[DirectoryComponent]:
     """The directory component on `server`, filled with `files`, or with what it has (`keep`)."""
     path = folder / "directory.sqlite"
@@ -94,10 +106,12 @@ async def running_directory(
         database=path,
         domains=frozenset({server.domain}),
         machines=frozenset({f"governance.{server.domain}", f"annuaire@{server.domain}"}),
+        services=frozenset(services),
         searches_per_minute=per_minute,
     )
     xmpp = component_section(server, "directory", "directory")
-    async with build(DirectorySettings(xmpp=xmpp, directory=section)) as component:
+    whole = DirectorySettings(xmpp=xmpp, directory=section, emitter=emitter)
+    async with build(whole) as component:
         await component.stream.wait_until("session_start", 15)
         yield component
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
 
+from xmppgov.archive.emitter.client import emitting
+from xmppgov.archive.emitter.store import SCHEMA as EMITTER
+from xmppgov.archive.emitter.store import Spool
 from xmppgov.config import load
 from xmppgov.logs import configure_logging
 from xmppgov.process import run
+from xmppgov.storage.database import Database
 from xmppgov_directory.component import DirectoryComponent
 from xmppgov_directory.config import DirectorySettings
 from xmppgov_directory.limits import Limiter
@@ -23,24 +27,29 @@ from xmppgov_directory.store import Store
 async def build(config: DirectorySettings) -> AsyncIterator[DirectoryComponent]:
     """The directory, connected and answering while the block runs."""
     section = config.directory
-    store = await Store.open(section.database)
-    try:
+    async with AsyncExitStack() as stack:
+        store = await Store.open(section.database)
+        stack.push_async_callback(store.close)
+        lookups = await Database.open(section.lookups_database, EMITTER)
+        stack.push_async_callback(lookups.close)
+        spool = await Spool.open(lookups)
         service = DirectoryService(
+            address=config.xmpp.jid,
             store=store,
+            tell=spool.tell,
             limiter=Limiter(per_minute=section.searches_per_minute, clock=time.monotonic),
             domains=section.domains,
             machines=section.machines,
+            services=section.services,
             max_results=section.max_results,
             today=date.today,
         )
         component = DirectoryComponent(section=config.xmpp, service=service)
-        component.stream.start()
-        try:
-            yield component
-        finally:
-            await component.stream.stop()
-    finally:
-        await store.close()
+        stream = component.stream
+        await stack.enter_async_context(emitting(spool, stream, config.emitter))
+        stream.start()
+        stack.push_async_callback(stream.stop)
+        yield component
 
 
 def main(config_path: Path) -> None:

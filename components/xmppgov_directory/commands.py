@@ -196,7 +196,12 @@ def _label(row: PersonRow | BodyRow | PostRow) -> str:
 
 
 def _diff_json(diff: Diff, dry_run: bool) -> dict:
-    found: dict = {"dry_run": dry_run, "vanished": len(diff.vanished)}
+    found: dict = {
+        "dry_run": dry_run,
+        "vanished": len(diff.vanished),
+        "protected": len(diff.protected),
+        "unprotected": len(diff.unprotected),
+    }
     for part, change, rows in _kinds(diff):
         names = [_label(row) for row in rows[:NAMED]]
         found.setdefault(part, {})[change] = {"count": len(rows), "first": names}
@@ -221,6 +226,12 @@ def _show_diff(diff: Diff, dry_run: bool) -> None:
     console.print(table)
     if diff.vanished:
         console.print(str(texts("{n} people hold no post any more.", n=len(diff.vanished))))
+    if diff.protected:
+        told = texts("{n} people become protected: look-ups are recorded.", n=len(diff.protected))
+        console.print(str(told))
+    if diff.unprotected:
+        told = texts("{n} people are no longer protected.", n=len(diff.unprotected))
+        console.print(str(told))
     if dry_run:
         console.print(str(texts("Nothing was changed: this was a trial run.")))
 

@@ -55,37 +55,43 @@ class DirectoryComponent:
         return person.write_results(found, request.language, legacy=search.legacy)
 
     async def _version(self, request: Request) -> str:
-        self._service.admit_machine(request.sender.bare)
+        self._machine(request)
         return machine.write_version(await self._service.version())
 
     async def _rooms(self, request: Request) -> str:
-        self._service.admit_machine(request.sender.bare)
+        self._machine(request)
         return machine.write_rooms(await self._service.rooms())
 
     async def _members(self, request: Request) -> str:
-        self._service.admit_machine(request.sender.bare)
+        asker = self._machine(request)
         body, cut = _needed(request, "body"), machine.read_cut(request.payload)
-        found = await self._service.members(body, cut)
+        found = await self._service.members(asker, body, cut)
         return machine.write_members("members", found, body=body)
 
     async def _person(self, request: Request) -> str:
-        self._service.admit_machine(request.sender.bare)
+        asker = self._machine(request)
         jid, id = request.payload.get("jid", ""), request.payload.get("id", "")
         if bool(jid) == bool(id):
             raise BadRequest(texts("Name the person by jid or by id."))
-        return machine.write_person(await self._service.person(jid=jid.lower(), id=id))
+        return machine.write_person(await self._service.person(asker, jid=jid.lower(), id=id))
 
     async def _audience(self, request: Request) -> str:
-        self._service.admit_machine(request.sender.bare)
+        asker = self._machine(request)
         to, cut = _needed(request, "to"), machine.read_cut(request.payload)
-        found = await self._service.audience(to, cut)
+        found = await self._service.audience(asker, to, cut)
         return machine.write_members("audience", found, to=to)
 
     async def _search_for(self, request: Request) -> str:
-        self._service.admit_machine(request.sender.bare)
+        self._machine(request)
         asker, text = _needed(request, "for"), request.payload.get("q", "")
         most = machine.read_number(request.payload.get("max", str(MOST_RESULTS)))
         return machine.write_search(await self._service.search_for(asker, text, most))
+
+    def _machine(self, request: Request) -> str:
+        """Return the bare address of a machine that may ask. Raises `NotAllowed` for others."""
+        asker = str(request.sender.bare)
+        self._service.admit_machine(asker)
+        return asker
 
 
 def _needed(request: Request, name: str) -> str:

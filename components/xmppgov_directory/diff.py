@@ -32,7 +32,7 @@ class Diff:
 
     `ended` are those of `posts.changed` that now end; `touched` are the ids of the people whose
     entry may look different; `vanished` those who hold a post on the day in the old register and
-    none in the new one.
+    none in the new one; `protected` and `unprotected` those who become so and who cease to be.
     """
 
     people: Changes[PersonRow] = field(default_factory=Changes)
@@ -42,6 +42,8 @@ class Diff:
     touched: frozenset[str] = frozenset()
     vanished: frozenset[str] = frozenset()
     vanished_share: float = 0.0
+    protected: frozenset[str] = frozenset()
+    unprotected: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.people or self.bodies or self.posts)
@@ -57,7 +59,14 @@ def compare(old: Register, new: Register, day: date) -> Diff:
     vanished = frozenset(before - new.holders(day))
     share = len(vanished) / len(before) if before else 0.0
     touched = _touched(old, new, people, bodies, posts)
-    return Diff(people, bodies, posts, ended, touched, vanished, share)
+    were, are = _protected(old), _protected(new)
+    return Diff(
+        people, bodies, posts, ended, touched, vanished, share, are - were, were - are
+    )  # fmt: skip
+
+
+def _protected(register: Register) -> frozenset[str]:
+    return frozenset(row.id for row in register.people.values() if row.protected)
 
 
 def _changes(old: Mapping[Key, Row], new: Mapping[Key, Row]) -> Changes[Row]:

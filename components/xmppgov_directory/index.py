@@ -138,7 +138,7 @@ class Index:
             posts.setdefault(row["person"], []).append(row)
         rows = (_row(p, posts[p["id"]], bodies) for p in people if p["id"] in posts)
         await self._database.execute_many(
-            "INSERT INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            "INSERT INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
         )
 
     async def _body_words(self) -> dict[str, str]:
@@ -172,6 +172,7 @@ def _row(person: sqlite3.Row, posts: Sequence[sqlite3.Row], bodies: dict[str, st
         " ; ".join(post["name"] for post in shown),
         family, given, _nick(family, given, person["jid"]),
         " ".join(word for word in rest if word not in PARTICLES),
+        person["protected"],
     )  # fmt: skip
 
 
@@ -241,5 +242,6 @@ def _order(row: sqlite3.Row) -> tuple[str, str, str]:
 
 def _listing(row: sqlite3.Row) -> Listing:
     return Listing(
-        row["id"], row["jid"], row["first"], row["last"], row["name"], row["post"], row["body"]
-    )
+        row["id"], row["jid"], row["first"], row["last"], row["name"], row["post"], row["body"],
+        bool(row["protected"]),
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from xmppgov.config import Section, Settings
 
-PEOPLE = ("id", "title", "given_name", "family_name", "jid", "lang")
+PEOPLE = ("id", "title", "given_name", "family_name", "jid", "lang", "protected")
 BODIES = ("id", "kind", "name", "short_name", "parent", "room", "start", "end")
 POSTS = ("person_id", "body_id", "title", "role", "start", "end")
 NEEDED = frozenset(

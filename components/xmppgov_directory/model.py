@@ -23,6 +23,8 @@ class PersonRow:
     family_name: str
     jid: str | None = None
     lang: str = ""
+    protected: bool = False
+    """Whether the archive is told of each look-up that shows this person."""
 
     @property
     def name(self) -> str:
@@ -106,6 +108,7 @@ class Listing:
     name: str
     post: str
     body: str
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

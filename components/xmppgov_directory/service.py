@@ -1,10 +1,15 @@
-"""What the directory does: finds people for people, and answers machines. No XML, no SQL."""
+"""What the directory does: finds people for people, and answers machines. No XML, no SQL.
+
+An answer that shows a protected person to somebody is a look-up: the archive's spool has it, on
+disk, before the answer is given. What a service of the configuration asks is none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import date
 
+from xmppgov.archive.emitter.model import Event
 from xmppgov.directory.model import Cut, Entry, Member, Page, Room, Version, page
 from xmppgov.errors import BadRequest, NotAllowed, NotFound
 from xmppgov.i18n import Texts
@@ -18,22 +23,31 @@ _NOTHING: Page = Page((), 0)
 
 
 class DirectoryService:
-    """The directory's use cases; `today` gives the day for which terms are evaluated."""
+    """The directory's use cases; `today` gives the day for which terms are evaluated.
+
+    `address` is the directory's own; `tell` makes events durable before it returns.
+    """
 
     def __init__(
         self,
         *,
+        address: str,
         store: Store,
+        tell: Callable[[Sequence[Event]], Awaitable[None]],
         limiter: Limiter,
         domains: Collection[str],
         machines: Collection[str],
+        services: Collection[str],
         max_results: int,
         today: Callable[[], date],
     ) -> None:
+        self._address = address
         self._store = store
+        self._tell = tell
         self._limiter = limiter
         self._domains = domains
         self._machines = machines
+        self._services = services
         self._most = max_results
         self._today = today
         self._day: date | None = None
@@ -68,9 +82,11 @@ class DirectoryService:
         await self._follow()
         found = await self._store.index.search(query, self._most, reachable=reachable)
         try:
-            return page(found, lambda listing: listing.id, cut, self._most)
+            shown = page(found, lambda listing: listing.id, cut, self._most)
         except KeyError:
             raise NotFound(texts("This page of results is gone; search again.")) from None
+        await self._looked_up(asker, ((hit.id, hit.jid) for hit in shown.items if hit.protected))
+        return shown
 
     async def search_for(self, asker: str, text: str, most: int) -> Page[Entry]:
         """Return at most `most` people with their posts, as `asker` would be answered."""
@@ -93,21 +109,20 @@ class DirectoryService:
         """Return the bodies that have a room today."""
         return await self._store.rooms(self._today())
 
-    async def members(self, body: str, cut: Cut) -> Page[Member]:
-        """Return today's members of a body. Raises `NotFound`."""
+    async def members(self, asker: str, body: str, cut: Cut) -> Page[Member]:
+        """Return today's members of a body to a machine. Raises `NotFound`."""
         if await self._store.kind(body) is None:
             raise _unknown()
-        return await self._store.members(body, self._today(), cut)
+        return await self._shown(asker, await self._store.members(body, self._today(), cut))
 
-    async def person(self, *, id: str = "", jid: str = "") -> Entry:
-        """Return a person with today's posts, by id or bare address. Raises `NotFound`."""
-        found = await self._store.person(self._today(), id=id, jid=jid)
-        if found is None:
-            raise _unknown()
+    async def person(self, asker: str, *, id: str = "", jid: str = "") -> Entry:
+        """Return a person with today's posts to a machine, by id or address. Raises `NotFound`."""
+        found = await self._person(id=id, jid=jid)
+        await self._shown_to_machine(asker, [found.id])
         return found
 
-    async def audience(self, to: str, cut: Cut) -> Page[Member]:
-        """Return whom `person:…`, `group:…`, `room:…` or `body:…` means today.
+    async def audience(self, asker: str, to: str, cut: Cut) -> Page[Member]:
+        """Return to a machine whom `person:…`, `group:…`, `room:…` or `body:…` means today.
 
         Raises:
             BadRequest: `to` is none of these.
@@ -117,16 +132,37 @@ class DirectoryService:
         if not (colon and name) or kind not in ("person", "group", "room", "body"):
             raise BadRequest(texts("An audience is person:, group:, room: or body: and an id."))
         if kind == "person":
-            return await self._one(name)
+            return await self._shown(asker, await self._one(name))
         known = await self._store.kind(name)
         if known is None or not _fits(kind, *known):
             raise _unknown()
-        return await self._store.members(name, self._today(), cut, below=kind == "body")
+        found = await self._store.members(name, self._today(), cut, below=kind == "body")
+        return await self._shown(asker, found)
+
+    async def _person(self, *, id: str = "", jid: str = "") -> Entry:
+        found = await self._store.person(self._today(), id=id, jid=jid)
+        if found is None:
+            raise _unknown()
+        return found
 
     async def _one(self, name: str) -> Page[Member]:
-        entry = await self.person(jid=name) if "@" in name else await self.person(id=name)
+        entry = await self._person(jid=name) if "@" in name else await self._person(id=name)
         member = Member(entry.id, entry.name, jid=entry.jid)
         return Page((member,), 1, 0, entry.id, entry.id)
+
+    async def _shown(self, asker: str, found: Page[Member]) -> Page[Member]:
+        await self._shown_to_machine(asker, [member.person for member in found.items])
+        return found
+
+    async def _shown_to_machine(self, asker: str, people: Sequence[str]) -> None:
+        if asker not in self._services:
+            await self._looked_up(asker, await self._store.protected(people))
+
+    async def _looked_up(self, asker: str, people: Iterable[tuple[str, str | None]]) -> None:
+        """Have it on disk that `asker` is shown protected people, given by id and address."""
+        events = [Event("lookup", asker, to=jid or f"{id}@{self._address}") for id, jid in people]
+        if events:
+            await self._tell(events)
 
     async def _follow(self) -> None:
         day = self._today()

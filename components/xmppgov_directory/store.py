@@ -6,7 +6,9 @@ only the posts of `meta.day`. Every change is one transaction: a crash leaves th
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -49,7 +51,12 @@ CREATE INDEX post_body ON post (body);
 CREATE INDEX post_start ON post (start);
 CREATE INDEX post_end ON post (end);
 """
-SCHEMA = Schema("directory", (TABLES + INDEX_SCHEMA,))
+PROTECTED = """
+ALTER TABLE person ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE listing ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX person_protected ON person (id) WHERE protected;
+"""
+SCHEMA = Schema("directory", (TABLES + INDEX_SCHEMA, PROTECTED))
 OPEN_END = "9999-12-31"
 _TODAY = """post.start <= :day AND :day <= post.end AND body.start <= :day AND :day <= body.end"""
 _BELOW = """WITH RECURSIVE below (id) AS (
@@ -159,6 +166,14 @@ class Store:
         unit = await self._unit(posts[0].body, day) if posts else None
         return Entry(row["id"], _name(row), row["jid"], posts, unit)
 
+    async def protected(self, people: Iterable[str]) -> list[tuple[str, str | None]]:
+        """Return id and bare address of those of `people` (ids) who are protected."""
+        rows = await self._database.fetch_all(
+            "SELECT id, jid FROM person WHERE protected AND id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(people)),),
+        )
+        return [(row["id"], row["jid"]) for row in rows]
+
     async def posts(self, person: str, day: date) -> tuple[Post, ...]:
         """Return the posts that a person holds on `day`, the principal one first."""
         params = {"person": person, "day": day.isoformat()}
@@ -218,11 +233,13 @@ class Store:
         moved = [(row.id,) for row in diff.people.changed]
         await self._database.execute_many("UPDATE person SET jid = NULL WHERE id = ?", moved)
         await self._database.execute_many(
-            "INSERT INTO person (id, title, given, family, jid, lang) VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO person (id, title, given, family, jid, lang, protected) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET title = excluded.title, given = excluded.given, "
-            "family = excluded.family, jid = excluded.jid, lang = excluded.lang",
+            "family = excluded.family, jid = excluded.jid, lang = excluded.lang, "
+            "protected = excluded.protected",
             [
-                (r.id, r.title, r.given_name, r.family_name, r.jid, r.lang)
+                (r.id, r.title, r.given_name, r.family_name, r.jid, r.lang, r.protected)
                 for r in (*diff.people.changed, *diff.people.added)
             ],
         )
@@ -292,7 +309,10 @@ def _term(row: sqlite3.Row) -> tuple[date | None, date | None]:
 
 
 def _person_row(row: sqlite3.Row) -> PersonRow:
-    return PersonRow(row["id"], row["title"], row["given"], row["family"], row["jid"], row["lang"])
+    return PersonRow(
+        row["id"], row["title"], row["given"], row["family"], row["jid"], row["lang"],
+        bool(row["protected"]),
+    )  # fmt: skip
 
 
 def _body_row(row: sqlite3.Row) -> BodyRow:

@@ -217,6 +217,7 @@ class _Tables:
             cells["family_name"],
             jid or None,
             lang,
+            _yes(cells.get("protected", "")),
         )
 
     def _body(self, cells: Map[str, str]) -> BodyRow:

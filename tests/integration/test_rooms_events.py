@@ -57,11 +57,12 @@ async def alice(prosody: Prosody) -> AsyncIterator[Account]:
 
 def memberships(archive: Running, room: str) -> list[tuple[str, str]]:
     """What the archive has of a room: "joined" or "left", and whose address."""
+    every = records(archive.config)  # first: its keys are there then
     rooms = pseudonyms(archive.config, "room", f"{room}@rooms.gov.localhost")
     people = {p: jid for jid in ACCOUNTS for p in pseudonyms(archive.config, "person", jid)}
     return [
         (str(r["kind"]).removeprefix("room."), people[r["from"]])
-        for r in records(archive.config)
+        for r in every
         if r["room"] in rooms
     ]
 

@@ -112,6 +112,11 @@ class Spool:
             log.error("ALARM: too many events wait for the archive", waiting=waiting)
         self.appended.set()
 
+    async def tell(self, events: Iterable[Event]) -> None:
+        """Give events their numbers; for those whose effect comes behind this and is not stored."""
+        async with self._database.transaction() as tx:
+            await self.append(tx, events)
+
     async def next(self, limit: int) -> Waiting | None:
         """Return what waits longest, at most `limit` records of it; None where nothing does."""
         async with self._database.transaction():  # nothing that may still be rolled back

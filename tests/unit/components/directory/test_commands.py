@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.directory import PEOPLE, POSTS, write_files
+from tests.directory import PEOPLE, POSTS, protect, write_files
 
 CONFIG = """[xmpp]
 jid = "directory.gov.localhost"
@@ -58,6 +58,18 @@ def test_the_life_of_a_directory(config: Path, tmp_path: Path) -> None:
     assert "Nobody was found." in run("search", config, "zzzz").stdout
     status = json.loads(run("status", config, "--json").stdout)
     assert (status["data"], status["people"], status["rooms"]) == (1, 8, 3)
+
+
+def test_who_becomes_protected_is_said_before_it_is_done(config: Path, tmp_path: Path) -> None:
+    assert run("import", config, *tables(tmp_path / "a")).returncode == 0
+    files = tables(tmp_path / "b", people=protect(PEOPLE, "p1", "p4"))
+    trial = run("import", config, "--dry-run", *files)
+    assert "2 people become protected" in trial.stdout
+    assert "Alice Durand (p1)" in trial.stdout
+    assert json.loads(run("import", config, "--json", *files).stdout)["protected"] == 2
+    assert "Nothing changes." in run("import", config, *files).stdout
+    back = run("import", config, *tables(tmp_path / "c", people=protect(PEOPLE, "p4")))
+    assert "1 people are no longer protected" in back.stdout
 
 
 def test_a_line_number_is_no_picture(config: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.directory import BODIES, PEOPLE, POSTS, write_files
+from tests.directory import BODIES, PEOPLE, POSTS, protect, write_files
 from xmppgov.config import load
 from xmppgov_directory.mapping import Mapping
 from xmppgov_directory.model import Register
@@ -40,6 +40,15 @@ def test_good_files_are_read(tmp_path: Path) -> None:
     assert register.bodies["grp-1"].room
     assert register.bodies["closed"].end == date(2025, 12, 31)
     assert [post.position for post in register.posts.values() if post.person_id == "p1"] == [0, 1]
+
+
+def test_who_is_protected_is_said_where_it_is_said(tmp_path: Path) -> None:
+    assert not any(row.protected for row in read(tmp_path / "a").people.values())
+    people = protect(PEOPLE, "p2")
+    register = read(tmp_path / "b", people)
+    assert [row.id for row in register.people.values() if row.protected] == ["p2"]
+    wrong = protect(PEOPLE, "p2").replace(",yes", ",peut-être")
+    assert "people.csv:3: neither yes nor no: peut-être" in problems(tmp_path / "c", people=wrong)
 
 
 def test_columns_may_come_in_any_order_with_semicolons_and_a_mark(tmp_path: Path) -> None:
