@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import structlog
@@ -95,17 +95,19 @@ async def emitting(
 
     Without a section there is no archive to bring them to, and they wait.
     """
+    work = [spool.keep_mark()]
     if section is None:
         log.warning("no archive is configured; events wait in the spool")
-        yield
-        return
-    emitter = Emitter(spool=spool, archive=ArchiveClient(stream, section.archive))
-    stream.add_event_handler("session_start", lambda _event: emitter.connected())
-    stream.add_event_handler("disconnected", lambda _event: emitter.disconnected())
-    running = asyncio.create_task(emitter.run())
+    else:
+        emitter = Emitter(spool=spool, archive=ArchiveClient(stream, section.archive))
+        stream.add_event_handler("session_start", lambda _event: emitter.connected())
+        stream.add_event_handler("disconnected", lambda _event: emitter.disconnected())
+        work.append(emitter.run())
+    tasks = [asyncio.create_task(one) for one in work]
     try:
         yield
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await spool.note()

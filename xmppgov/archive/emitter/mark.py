@@ -20,8 +20,11 @@ from xmppgov.i18n import Texts
 
 texts = Texts("xmppgov")
 log = structlog.get_logger()
-LINE = 128  # bytes
-_LINE = re.compile(rb"xmppgov-mark ((\d+) (\d+) (\d+) (\d+)) ([0-9a-f]{8}) *\n", re.ASCII)
+LINE = 512  # bytes
+MOST_EARLIER = 10  # epochs that are remembered beside the newest
+_LINE = re.compile(
+    rb"xmppgov-mark ((\d+) (\d+) (\d+) (\d+)((?: \d+:\d+)*)) ([0-9a-f]{8}) *\n", re.ASCII
+)
 
 
 class MarkFile:
@@ -70,14 +73,16 @@ class MarkFile:
 def _parse(line: bytes) -> tuple[int, Mark] | None:
     """Read one line; None where it is none, or torn."""
     match = _LINE.fullmatch(line)
-    if match is None or int(match[6], 16) != zlib.crc32(match[1]):
+    if match is None or int(match[7], 16) != zlib.crc32(match[1]):
         return None
     turn, epoch, done, handed = (int(match[group]) for group in range(2, 6))
-    return turn, Mark(epoch, done, handed)
+    pairs = (pair.split(b":") for pair in match[6].split())
+    return turn, Mark(epoch, done, handed, tuple((int(n), int(last)) for n, last in pairs))
 
 
 def _format(turn: int, mark: Mark) -> bytes:
-    values = " ".join(map(str, (turn, *mark))).encode()
+    earlier = [f"{number}:{last}" for number, last in mark.earlier[-MOST_EARLIER:]]
+    values = " ".join([*map(str, (turn, *mark[:3])), *earlier]).encode()
     line = b"xmppgov-mark %b %08x" % (values, zlib.crc32(values))
     return line.ljust(LINE - 1) + b"\n"
 

@@ -44,11 +44,13 @@ class Mark(NamedTuple):
     """What the file beside the database remembers of the newest epoch.
 
     The database has held every number up to `done`; those up to `handed` may have been given out.
+    `earlier` are epochs before it that the archive does not have yet: number and last.
     """
 
     epoch: int
     done: int
     handed: int
+    earlier: tuple[tuple[int, int], ...] = ()
 
 
 class Waiting(NamedTuple):

@@ -6,7 +6,7 @@ archive has of it already stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -50,13 +50,14 @@ def beginning(newest: Epoch | None, mark: Mark | None) -> Beginning | None:
     return None
 
 
-def abandoned(newest: Epoch | None, mark: Mark | None) -> Epoch | None:
-    """Return the epoch that is left behind, with every number that may have been given out."""
-    if mark is None or (newest is not None and mark.epoch < newest.number):
-        return newest
-    if newest is not None and mark.epoch == newest.number:
-        return newest._replace(last=max(newest.last, mark.handed))
-    return Epoch(mark.epoch, 0, mark.handed)
+def abandoned(known: Iterable[Epoch], mark: Mark | None) -> list[Epoch]:
+    """Return the epochs of which more numbers may have been given out than is known."""
+    if mark is None:
+        return []
+    by_number = {epoch.number: epoch for epoch in known}
+    handed = (*mark.earlier, (mark.epoch, mark.handed))
+    found = (by_number.get(n, Epoch(n, 0, 0))._replace(last=last) for n, last in handed)
+    return [e for e in found if e.number not in by_number or e.last > by_number[e.number].last]
 
 
 def next_epoch(now: int, newest: int | None) -> int:

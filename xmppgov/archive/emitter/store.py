@@ -1,10 +1,11 @@
 """All SQL of an emitter: numbers, and the events that the archive has not committed yet.
 
 Steps of an event, and what a crash after each one means:
-1. its number is noted in the mark; crash: the number is given out again, to the next event;
+1. its number is noted in the mark as given out; crash: it is given out again, to the next event;
 2. the event and its effect are committed; crash: it is sent after the start;
-3. the archive commits it; crash: it is sent again, with the same content, and answered like new;
-4. its row is deleted.
+3. the commit is noted in the mark, so that a database from before it is noticed ever after;
+4. the archive commits it; crash: it is sent again, with the same content, and answered like new;
+5. its row is deleted.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class Spool:
         self._database, self._mark = database, mark
         self._clock, self._random = clock, random
         self._commit, self._before = 0, 0
+        self._unnoted = asyncio.Event()
         self.appended = asyncio.Event()
 
     @classmethod
@@ -117,9 +119,22 @@ class Spool:
         async with self._database.transaction() as tx:
             await self.append(tx, events)
 
+    async def keep_mark(self) -> None:
+        """Note in the mark what was committed, as soon as it is, until cancelled."""
+        while True:
+            await self._unnoted.wait()
+            await self.note()
+
+    async def note(self) -> None:
+        """Note in the mark what is committed now."""
+        self._unnoted.clear()
+        async with self._database.transaction():  # nothing that may still be rolled back
+            newest = await self._newest()
+            await self._remember(newest, newest.last, newest.last)
+
     async def next(self, limit: int) -> Waiting | None:
         """Return what waits longest, at most `limit` records of it; None where nothing does."""
-        async with self._database.transaction():  # nothing that may still be rolled back
+        async with self._database.transaction():
             epoch = await self._epoch("WHERE committed < last ORDER BY epoch")
             if epoch is None:
                 return None
@@ -132,8 +147,7 @@ class Spool:
     async def epochs(self) -> list[Epoch]:
         """Return the epochs that are not over, the newest last."""
         async with self._database.transaction():
-            rows = await self._database.fetch_all("SELECT * FROM spool_epochs ORDER BY epoch")
-            return [Epoch(*row) for row in rows]
+            return await self._epochs()
 
     async def commit(self, epoch: int, upto: int) -> None:
         """Forget every event up to a number, which the archive has."""
@@ -180,15 +194,14 @@ class Spool:
     async def _begin_or_go_on(self) -> None:
         mark = self._mark.mark
         async with self._database.transaction() as tx:
-            newest = await self._epoch("ORDER BY epoch DESC")
-            reason = beginning(newest, mark)
+            known = await self._epochs()
+            reason = beginning(known[-1] if known else None, mark)
             if reason is not None:
-                old = abandoned(newest, mark)
-                if old is not None:
-                    await tx.execute("INSERT OR REPLACE INTO spool_epochs VALUES (?, ?, ?)", old)
+                await tx.execute_many(
+                    "INSERT OR REPLACE INTO spool_epochs VALUES (?, ?, ?)", abandoned(known, mark)
+                )
                 await self._add_epoch(tx, reason)
-            newest = await self._newest()
-        await self._mark.write(Mark(newest.number, newest.last, newest.last))
+        await self.note()
 
     async def _add_epoch(self, tx: Database, reason: Beginning) -> None:
         row = await tx.fetch_one("SELECT max(epoch) FROM spool_epochs")
@@ -203,7 +216,8 @@ class Spool:
         last = epoch.last + len(records)
         if self._database.transactions != self._commit:
             self._commit, self._before = self._database.transactions, epoch.last
-        await self._mark.write(Mark(epoch.number, self._before, last))
+        await self._remember(epoch, self._before, last)
+        self._unnoted.set()
         await tx.execute_many(
             "INSERT INTO spool VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -225,10 +239,18 @@ class Spool:
         )
         await tx.execute("UPDATE spool_epochs SET last = ? WHERE epoch = ?", (last, epoch.number))
 
+    async def _remember(self, newest: Epoch, done: int, handed: int) -> None:
+        earlier = [(e.number, e.last) for e in await self._epochs() if e.number < newest.number]
+        await self._mark.write(Mark(newest.number, done, handed, tuple(earlier)))
+
     async def _newest(self) -> Epoch:
         epoch = await self._epoch("ORDER BY epoch DESC")
         assert epoch is not None, "an open spool has an epoch"
         return epoch
+
+    async def _epochs(self) -> list[Epoch]:
+        rows = await self._database.fetch_all("SELECT * FROM spool_epochs ORDER BY epoch")
+        return [Epoch(*row) for row in rows]
 
     async def _epoch(self, which: str) -> Epoch | None:
         row = await self._database.fetch_one(f"SELECT * FROM spool_epochs {which} LIMIT 1")  # noqa: S608

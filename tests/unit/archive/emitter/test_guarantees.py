@@ -134,6 +134,7 @@ class Life:
     async def do_restore(self, back: int, *, with_mark: bool = False) -> None:
         self.restores += 1
         self.blind |= with_mark
+        await self.service.spool.note()  # as it does a moment after each commit
         await self.service.close()
         mark = mark_path(self.folder / "service.db")
         kept = mark.read_bytes()

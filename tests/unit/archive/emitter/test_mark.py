@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xmppgov.archive.emitter.mark import LINE, MarkFile
+from xmppgov.archive.emitter.mark import LINE, MOST_EARLIER, MarkFile
 from xmppgov.archive.emitter.model import Mark
 from xmppgov.errors import StorageError
 
 numbers = st.integers(0, 2**53 - 1)
-marks = st.builds(Mark, numbers, numbers, numbers)
+earlier = st.lists(st.tuples(numbers, numbers), max_size=MOST_EARLIER).map(tuple)
+marks = st.builds(Mark, numbers, numbers, numbers, earlier)
 reuse = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
@@ -64,6 +65,15 @@ async def test_anything_else_is_no_mark(tmp_path: Path, data: bytes) -> None:
     assert file.mark is None
     await file.write(Mark(1, 2, 3))
     assert MarkFile(path).mark == Mark(1, 2, 3)
+
+
+async def test_the_longest_one_fits(tmp_path: Path) -> None:
+    many = tuple((2**32 - 1 - n, 2**53 - 1) for n in range(MOST_EARLIER + 5))
+    mark = Mark(2**32 - 1, 2**53 - 1, 2**53 - 1, many)
+    file = MarkFile(tmp_path / "m")
+    file._turn = 10**12
+    await file.write(mark)
+    assert MarkFile(tmp_path / "m").mark == mark._replace(earlier=many[5:])
 
 
 async def test_a_disk_that_does_not_take_it_is_said_once_and_stops_nothing(

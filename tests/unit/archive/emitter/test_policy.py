@@ -20,26 +20,34 @@ from xmppgov.archive.emitter.policy import (
     next_epoch,
 )
 
+TWO = Mark(8, 0, 2, ((7, 6),))
 SPOOLS = [
-    (None, None, Beginning.NEW, None),
-    (None, Mark(7, 3, 4), Beginning.RESTORED, Epoch(7, 0, 4)),
-    (Epoch(7, 1, 4), None, Beginning.UNMARKED, Epoch(7, 1, 4)),
-    (Epoch(7, 1, 4), Mark(7, 4, 4), None, None),
-    (Epoch(7, 1, 4), Mark(7, 3, 4), None, None),
+    (None, None, Beginning.NEW, []),
+    (None, Mark(7, 3, 4), Beginning.RESTORED, [Epoch(7, 0, 4)]),
+    (Epoch(7, 1, 4), None, Beginning.UNMARKED, []),
+    (Epoch(7, 1, 4), Mark(7, 4, 4), None, []),
+    (Epoch(7, 1, 4), Mark(7, 3, 4), None, []),
     (Epoch(7, 1, 4), Mark(7, 4, 9), None, None),  # a crash before the commit
-    (Epoch(7, 1, 4), Mark(7, 5, 9), Beginning.RESTORED, Epoch(7, 1, 9)),
+    (Epoch(7, 1, 4), Mark(7, 5, 9), Beginning.RESTORED, [Epoch(7, 1, 9)]),
     (Epoch(7, 1, 4), Mark(6, 9, 9), None, None),
-    (Epoch(7, 1, 4), Mark(8, 0, 2), Beginning.RESTORED, Epoch(8, 0, 2)),
+    (Epoch(7, 1, 4), Mark(8, 0, 2), Beginning.RESTORED, [Epoch(8, 0, 2)]),
+    (
+        Epoch(7, 1, 4),
+        TWO,
+        Beginning.RESTORED,
+        [Epoch(7, 1, 6), Epoch(8, 0, 2)],
+    ),
+    (Epoch(7, 1, 4), Mark(8, 0, 0, ((7, 4),)), Beginning.RESTORED, [Epoch(8, 0, 0)]),
 ]
 
 
 @pytest.mark.parametrize(("newest", "mark", "reason", "left"), SPOOLS)
 def test_a_spool_begins_anew_where_numbers_might_be_given_out_twice(
-    newest: Epoch | None, mark: Mark | None, reason: Beginning | None, left: Epoch | None
+    newest: Epoch | None, mark: Mark | None, reason: Beginning | None, left: list[Epoch]
 ) -> None:
     assert beginning(newest, mark) is reason
     if reason is not None:
-        assert abandoned(newest, mark) == left
+        assert abandoned([newest] if newest else [], mark) == left
 
 
 def test_an_epoch_is_later_than_those_before_whatever_the_clock_says() -> None:

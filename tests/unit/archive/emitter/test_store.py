@@ -85,6 +85,33 @@ async def test_a_crash_between_the_mark_and_the_commit_is_no_restored_database(
         assert await running.waiting() == [(NOW, 1), (NOW, 2)]
 
 
+async def test_a_commit_is_noted_as_soon_as_it_is_one(tmp_path: Path) -> None:
+    async with service(tmp_path) as running:
+        keeping = asyncio.create_task(running.spool.keep_mark())
+        for n in (1, 2):
+            await running.act(n)
+            async with asyncio.timeout(10):
+                while mark(tmp_path) != Mark(NOW, n, n):
+                    await asyncio.sleep(0.005)
+        async with running.database.transaction() as tx:
+            await running.spool.append(tx, [Event("lookup", "a@b", to="c@d")])
+            await asyncio.sleep(0.05)
+            assert mark(tmp_path) == Mark(NOW, 2, 3)
+        keeping.cancel()
+
+
+async def test_a_database_from_before_the_last_commit_is_noticed(tmp_path: Path) -> None:
+    folder, backup = tmp_path / "service", tmp_path / "backup"
+    async with service(folder) as running:
+        await running.act(1)
+        shutil.copytree(folder, backup)
+        await running.act(2)
+        await running.spool.note()
+    shutil.copy(mark_path(folder / "service.db"), mark_path(backup / "service.db"))
+    async with service(backup, LATER) as running:
+        assert await running.epochs() == [(NOW, 0, 2), (LATER // 1000, 0, 0)]
+
+
 async def test_two_appends_of_one_transaction_are_one_to_the_mark(tmp_path: Path) -> None:
     async with service(tmp_path) as running:
         await running.act(1)
@@ -166,7 +193,7 @@ async def test_a_fork_gives_new_numbers_in_the_newest_epoch(tmp_path: Path) -> N
         assert await running.epochs() == [(NOW, 0, 1), (NOW + 1, 0, 4)]
         rows = await running.database.fetch_all("SELECT id FROM spool ORDER BY epoch, seq")
         assert [row[0] for row in rows] == [ids[n] for n in (0, 2, 3, 4, 1)]
-    assert mark(tmp_path) == Mark(NOW + 1, 3, 4)
+    assert mark(tmp_path) == Mark(NOW + 1, 3, 4, ((NOW, 2),))
     async with service(tmp_path) as running:
         assert len(await running.epochs()) == 2
 
