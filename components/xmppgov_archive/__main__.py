@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from xmppgov.adhoc.component import Commands
 from xmppgov.adhoc.model import Command
@@ -20,7 +19,6 @@ from xmppgov.config import load
 from xmppgov.logs import configure_logging
 from xmppgov.process import run
 from xmppgov.storage.files import sync_everything
-from xmppgov.tlog.note import SigningKey
 from xmppgov.xmpp.component import Component
 from xmppgov_archive.component import ArchiveComponent, unit_from_directory
 from xmppgov_archive.config import ArchiveSection, Config
@@ -30,7 +28,10 @@ from xmppgov_archive.members.component import MemberCommands
 from xmppgov_archive.members.policy import QUESTIONS, Allowance
 from xmppgov_archive.members.service import proving
 from xmppgov_archive.metrics.service import measured
-from xmppgov_archive.officers import store as officers
+from xmppgov_archive.officers.months import close_months
+from xmppgov_archive.officers.office import office
+from xmppgov_archive.officers.store import SCHEMA, MonthStore
+from xmppgov_archive.parts import Parts
 from xmppgov_archive.records.keys import KeyRing, load_public_key
 from xmppgov_archive.records.policy import Label, Labels
 from xmppgov_archive.records.pseudonyms import Pseudonyms
@@ -54,7 +55,7 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
         config.xmpp, name="Archive", identity=("component", "archive"), features=[NS]
     )
     ask = unit_from_directory(stream, section.directory) if section.directory else _nobody
-    async with opened(section, ask) as parts:
+    async with opened(section, ask) as parts, office(section, parts):
         component = ArchiveComponent(stream=stream, archive=parts.archive, emitters=section.allowed)
         Commands(stream, members(section), clock=_now, random=secrets.token_bytes)
         stream.start()
@@ -78,32 +79,25 @@ def members(section: ArchiveSection) -> list[Command]:
     return MemberCommands(prove=prove, domains=section.servers, allowance=allowance).commands()
 
 
-class Parts(NamedTuple):
-    """The archive, and what its other features are built on."""
-
-    archive: Archive
-    store: RecordStore
-    keys: KeyRing
-    signing_key: SigningKey
-
-
 @asynccontextmanager
 async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> AsyncIterator[Parts]:
     """The archive without its stream; `ask` finds a person's unit, `clock` returns ms UTC."""
     await asyncio.to_thread(sync_everything)
     resolving = load_public_key(section.resolving_key_file)
     async with AsyncExitStack() as stack:
-        store = await RecordStore.open(section.database, officers.SCHEMA)
+        store = await RecordStore.open(section.database, SCHEMA)
         stack.push_async_callback(store.close)
         # The integrator must not see what a transaction has not committed yet.
         committed = await RecordStore.open_read_only(section.database)
         stack.push_async_callback(committed.close)
         log = await stack.enter_async_context(opened_log(section, committed, clock))
         keys = KeyRing(section.keys_dir, secrets.token_bytes)
+        close_months(await MonthStore(store.database).months(), keys)
+        names = Pseudonyms(keys, resolving)
         archive = Archive(
             store=store,
             integrator=log.integrator,
-            names=Pseudonyms(keys, resolving),
+            names=names,
             rest=AtRest(keys),
             units=Units(ask, section.servers, time.monotonic),
             labels=labels(section),
@@ -115,7 +109,7 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
         stack.push_async_callback(witnesses.close)
         await stack.enter_async_context(shared(section, log, witnesses))
         await stack.enter_async_context(measured(section, log, witnesses, clock))
-        yield Parts(archive, store, keys, log.key)
+        yield Parts(archive, store, keys, names, log.key, clock)
 
 
 def labels(section: ArchiveSection) -> Labels:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from xmppgov.archive.batch import EVENTS, MESSAGES
+from xmppgov.archive.day import DAY
 from xmppgov.archive.model import Label
 from xmppgov.config import (
     ConfigPath,
@@ -19,6 +20,7 @@ from xmppgov.config import (
 )
 from xmppgov.tlog.cosignature import CosignerKey, parse_key
 from xmppgov.tlog.errors import NoteInvalid
+from xmppgov_archive.officers.model import Fate, MonthRules
 
 Family = Literal["msg", "file", "room", "alert", "dir"]
 
@@ -85,6 +87,8 @@ class ArchiveSection(Section):
     emitters: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     directory: str | None = None
     classes: dict[Label, ClassSection] = Field(default_factory=lambda: dict(_CLASSES))
+    month_keys: Literal["seal", "destroy"] = "seal"
+    month_grace_days: int = Field(3, ge=0, le=31)
     checkpoint_interval: float = Field(0.5, ge=0.05, le=1.0)
     niceness: int = Field(10, ge=0, le=19)
     log: PublicLogSection = PublicLogSection()
@@ -147,6 +151,12 @@ class ArchiveSection(Section):
         """The file with the log's private ML-DSA-44 key."""
         file = self.signing_key_file
         return self.log.cosigning_key_file or file.with_name(f"{file.stem}-mldsa44{file.suffix}")
+
+    @property
+    def month_rules(self) -> MonthRules:
+        """Return what becomes of months' keys, and when."""
+        fate: Fate = "sealed" if self.month_keys == "seal" else "destroyed"
+        return MonthRules(fate, self.month_grace_days * DAY)
 
     @property
     def allowed(self) -> dict[str, frozenset[str]]:

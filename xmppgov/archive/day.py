@@ -59,6 +59,17 @@ def keyed_hash(key: bytes, sort: str, value: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")[:REFERENCE_SIZE]
 
 
+def month_after(month: str) -> str:
+    """Return the month behind one: `2027-01` behind `2026-12`."""
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
+def month_start(month: str) -> int:
+    """Return the first millisecond (UTC) of a month."""
+    return (date.fromisoformat(f"{month}-01") - date(1970, 1, 1)).days * DAY
+
+
 def reference(text: str) -> bytes:
     """Return the 16 bytes of a `ref` or `oid` as a record holds it.
 

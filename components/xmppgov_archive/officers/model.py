@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from xmppgov.i18n import Text
 
 VERSION = 1
+Fate = Literal["sealed", "destroyed"]
 
 
 class State(StrEnum):
@@ -68,6 +69,13 @@ class Standing(NamedTuple):
     def approved(self) -> tuple[str, ...]:
         """The roles that have approved, in alphabetical order."""
         return tuple(sorted(step.role for step in self.steps if step.event == Event.APPROVE))
+
+
+class MonthRules(NamedTuple):
+    """What becomes of months' keys, and how long (ms) after a month's end."""
+
+    fate: Fate
+    grace: int
 
 
 class Column(NamedTuple):

@@ -1,4 +1,4 @@
-"""All SQL of requests: where each stands, and what happened to it."""
+"""All SQL of the officers: requests, ended months, the keys to which names are sealed."""
 
 from __future__ import annotations
 
@@ -101,3 +101,30 @@ class RequestStore:
             " WHERE hash = ?1",
             (hash, *step),
         )
+
+
+class MonthStore:
+    """Which months have ended, and the officers' keys that names were ever sealed to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def months(self) -> set[str]:
+        """Return the months that have ended: no pseudonym is made for them any more."""
+        return {row[0] for row in await self._database.fetch_all("SELECT month FROM months")}
+
+    async def end(self, month: str, fate: str) -> None:
+        """Note that a month has ended; within a transaction."""
+        await self._database.execute("INSERT INTO months VALUES (?, ?)", (month, fate))
+
+    async def resolving(self) -> dict[int, str]:
+        """Return the officers' keys (hex) by number."""
+        rows = await self._database.fetch_all("SELECT number, public FROM resolving")
+        return {row[0]: row[1] for row in rows}
+
+    async def add_resolving(self, public: str) -> int:
+        """Give an officers' key the next number, and return it; within a transaction."""
+        await self._database.execute(
+            "INSERT INTO resolving SELECT ifnull(max(number), 0) + 1, ? FROM resolving", (public,)
+        )
+        return max(await self.resolving())

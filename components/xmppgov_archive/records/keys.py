@@ -4,6 +4,10 @@ They lie in files of their own, outside the database and its backups, so that a 
 sealed or destroyed without touching a record. A key is on disk before its first use: after a crash
 no record has a pseudonym under a key that is lost.
 
+The key of a month that has ended is sealed to the officers or destroyed (`officers.months`), and
+never made again: what arrives later for such a month has its pseudonyms under the key of the oldest
+month that is still open.
+
 A key is named as its file is, without `.key`. Whatever arrives for a month and class whose records
 were erased gets a key of a later generation, so that no key lives on behind its destruction.
 """
@@ -15,14 +19,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from xmppgov.archive.day import DAY, day_text
-from xmppgov.archive.sealing import PublicKey, SealBroken
+from xmppgov.archive.officer import Generation, read_generations
+from xmppgov.archive.sealing import PublicKey
 from xmppgov.errors import ConfigurationError, StorageError
 from xmppgov.i18n import Texts
 from xmppgov.storage.files import DestroyFile, destroy_file, make_folder, write_file
 
 texts = Texts("xmppgov_archive")
 KEY_SIZE = 32  # bytes
-SUFFIX = ".key"
+SUFFIX, SEALED = ".key", ".sealed"
+_MONTH = "month-"
 Random = Callable[[int], bytes]
 
 
@@ -36,14 +42,37 @@ class KeyRing:
         self._keys: dict[str, bytes] = {}
         self._generations: dict[tuple[str, str], int] = {}
         self._days: dict[int, str] = {}
+        self._oldest = ""
 
     def of_month(self, t: int) -> bytes:
-        """Return the key of the month (UTC) of `t`, in ms; made when first asked for.
+        """Return the key for pseudonyms at `t`, in ms; made when first asked for.
 
         Raises:
             StorageError: it cannot be read or written.
         """
-        return self._key(month_key(self.month(t)))
+        return self._key(month_key(self.naming_month(t)))
+
+    def naming_month(self, t: int) -> str:
+        """Return the month whose key makes pseudonyms at `t`: its own, or the oldest open one."""
+        return max(self.month(t), self._oldest)
+
+    def close_months(self, oldest: str) -> None:
+        """Make no key, and use none, for months before `oldest`, the first that is still open."""
+        self._oldest = oldest
+        self._keys = {
+            name: key
+            for name, key in self._keys.items()
+            if not name.startswith(_MONTH) or name >= month_key(oldest)
+        }
+
+    def months(self) -> list[str]:
+        """Return the months whose keys are there, the oldest first."""
+        names = (name for name in self.names() if name.startswith(_MONTH))
+        return [name.removeprefix(_MONTH) for name in names]
+
+    def sealed_month(self, month: str) -> Path:
+        """Return the file in which a month's key lies when it is sealed to the officers."""
+        return self._folder / f"{_MONTH}{month}{SEALED}"
 
     def of_day(self, t: int) -> bytes:
         """Return the key of the day (UTC) of `t`, in ms; made when first asked for."""
@@ -114,6 +143,7 @@ class KeyRing:
     def _read_or_make(self, path: Path) -> bytes:
         try:
             if not path.exists():
+                self._check_new(path)
                 make_folder(path.parent, mode=0o700)
                 write_file(path, self._random(KEY_SIZE), mode=0o600)
             key = path.read_bytes()
@@ -129,10 +159,16 @@ class KeyRing:
             )
         return key
 
+    def _check_new(self, path: Path) -> None:
+        """Refuse to make the key of a month that was sealed, whatever the database says."""
+        if path.with_suffix(SEALED).exists():
+            text = texts("{path}: this key was sealed; is the database an old one?", path=path)
+            raise StorageError(text)
+
 
 def month_key(month: str) -> str:
     """Return the name of the file with a month's key."""
-    return f"month-{month}.key"
+    return f"{_MONTH}{month}{SUFFIX}"
 
 
 def day_key(day: str) -> str:
@@ -159,8 +195,13 @@ def load_public_key(file: Path) -> PublicKey:
     Raises:
         ConfigurationError: there is none, or the file is none.
     """
+    return PublicKey(bytes.fromhex(load_generations(file)[0].public))
+
+
+def load_generations(file: Path) -> list[Generation]:
+    """Read the public sides of the officers' keys, the newest first. Raises as above."""
     try:
-        return PublicKey(bytes.fromhex(file.read_text("ascii").strip()))
+        return read_generations(file.read_text("ascii"))
     except OSError as error:
         raise ConfigurationError(
             texts(
@@ -168,5 +209,5 @@ def load_public_key(file: Path) -> PublicKey:
                 path=file,
             )
         ) from error
-    except (ValueError, SealBroken) as error:
+    except ValueError as error:
         raise ConfigurationError(texts("{path}: it is no officers' key.", path=file)) from error

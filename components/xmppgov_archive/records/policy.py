@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from xmppgov.archive import jcs
 from xmppgov.archive.batch import (
     ENCRYPTIONS,
     KINDS,
@@ -21,8 +23,10 @@ from xmppgov.archive.batch import (
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.ranges import Range
 from xmppgov_archive.records.pseudonyms import Pseudonyms
+from xmppgov_archive.records.rest import Content
 
 UNKNOWN_UNIT = "unknown"
+_PLAIN = ("kind", "id", "t", "scope", "es", "state", "n", "enc", "size", "domain")
 
 
 class Label(NamedTuple):
@@ -73,14 +77,14 @@ def _cut(hole: Hole, first: int) -> Hole:
 def contradiction(
     batch: Batch,
     last: int,
-    digests: Mapping[int, bytes],
+    kept: Mapping[int, Content],
     gaps: Iterable[Range],
     erased: Iterable[Range],
     names: Pseudonyms,
 ) -> int | None:
     """Return the first number up to `last` that the batch gives other content than is committed.
 
-    `digests` holds what is committed for numbers with a record, `gaps` the committed holes,
+    `kept` holds what is committed for numbers with a record, `gaps` the committed holes,
     `erased` the numbers of records that were erased: what they were can no longer be said. A number
     in none of them was a message that is only counted.
     """
@@ -91,9 +95,9 @@ def contradiction(
             break
         if isinstance(item, WireRecord):
             known = _outside(first, first, gone) is not None
-            odd = known and digests.get(first) != names.digest(item.content(), item.t)
+            odd = known and not _same(item, kept.get(first), names)
         elif isinstance(item, CountedMessage):
-            odd = first in digests or _outside(first, first, [*holes, *gone]) is None
+            odd = first in kept or _outside(first, first, [*holes, *gone]) is None
         else:
             found = _outside(first, min(final, last), holes)
             first, odd = found or first, found is not None
@@ -102,43 +106,65 @@ def contradiction(
     return None
 
 
+def _same(wire: WireRecord, kept: Content | None, names: Pseudonyms) -> bool:
+    """Tell whether a record of the wire is the one that is kept.
+
+    Where the month's key is gone, so is what the digest was made with; then everything that a
+    record holds beside names is compared, its random id among it.
+    """
+    if kept is None:
+        return False
+    digest = names.digest(wire.content(), wire.t)
+    if digest is not None:
+        return hmac.compare_digest(digest, kept.digest)
+    body = jcs.decode(kept.body)
+    return _plain(wire) == {name: body[name] for name in _PLAIN if name in body}
+
+
 def to_record(
     wire: WireRecord, *, em: str, unit: str | None, labels: Labels, names: Pseudonyms
 ) -> dict[str, Value]:
     """Return the record of schema v1 for a record of the wire (docs/protocol/archive.md)."""
     t, kind = wire.t, KINDS[wire.kind]
     label = labels[family(kind)]
-    record: dict[str, Value] = {
+    record: dict[str, Value] = _plain(wire) | {
         "v": 1,
-        "kind": kind,
-        "id": wire.id,
-        "t": t,
         "from": names.of("person", wire.sender, t),
         "org": UNKNOWN_UNIT if unit is None else names.of("unit", unit, t),
         "class": label.class_,
         "basis": label.basis,
-        "scope": SCOPES[wire.path],
         "em": em,
-        "es": wire.seq,
-        "state": wire.state,
     }
     if wire.to is not None:
         record["to"] = names.of("person", wire.to, t)
     if wire.room is not None:
         record["room"] = names.of("room", wire.room, t)
-    if wire.n is not None:
-        record["n"] = wire.n
-    if wire.enc is not None:
-        record["enc"] = ENCRYPTIONS[wire.enc]
-    if wire.size is not None:
-        record["size"] = round_up(wire.size)
     if wire.sid is not None:
         record["ref"] = names.of_id("ref", wire.sid, t)
     if wire.oid is not None:
         record["oid"] = names.of_id("oid", wire.oid, t)
-    if record["scope"] != "internal":
-        record["domain"] = remote_domain(wire)
     return record
+
+
+def _plain(wire: WireRecord) -> dict[str, Value]:
+    """Return the fields of `_PLAIN` of a record: those for which no key is needed."""
+    found: dict[str, Value] = {
+        "kind": KINDS[wire.kind],
+        "id": wire.id,
+        "t": wire.t,
+        "scope": SCOPES[wire.path],
+        "es": wire.seq,
+        "state": wire.state,
+    }
+    if wire.n is not None:
+        found["n"] = wire.n
+    if wire.enc is not None:
+        found["enc"] = ENCRYPTIONS[wire.enc]
+    if wire.size is not None:
+        found["size"] = round_up(wire.size)
+    if found["scope"] != "internal":
+        found["domain"] = remote_domain(wire)
+    return found
 
 
 def round_up(size: int) -> int:

@@ -28,6 +28,7 @@ class Pseudonyms:
         self._made: dict[tuple[str, str, int], str] = {}
         self._stored: set[str] = set()
         self._new: dict[str, StoredName] = {}
+        self._late: set[tuple[str, str]] = set()
 
     def of(self, sort: str, address: str, t: int) -> str:
         """Return the pseudonym of a person, room or unit in the month of `t` (ms).
@@ -46,9 +47,28 @@ class Pseudonyms:
         """Return the keyed hash of a message id ("ref" or "oid") under the day's key."""
         return keyed(self._keys.of_day(t), sort, value.encode())
 
-    def digest(self, content: bytes, t: int) -> bytes:
-        """Return 16 bytes that are equal for equal records of the wire, under the month's key."""
+    def digest(self, content: bytes, t: int) -> bytes | None:
+        """Return 16 bytes that are equal for equal records of the wire, under the month's key.
+
+        None where that key is gone: what the digest was then can no longer be said.
+        """
+        return None if self.late(t) else self.new_digest(content, t)
+
+    def new_digest(self, content: bytes, t: int) -> bytes:
+        """Return the digest with which a record is kept that arrives now."""
         return _hmac(self._keys.of_month(t), b"xmppgov/wire/v1\0" + content)[:16]
+
+    def late(self, t: int) -> bool:
+        """Tell whether the key of the month of `t` (ms) is gone."""
+        return self._keys.naming_month(t) != self._keys.month(t)
+
+    def months_late(self) -> set[tuple[str, str]]:
+        """Return the months of records that came late, with the month of their pseudonyms."""
+        return self._late
+
+    def forget(self) -> None:
+        """Forget the pseudonyms of months that have ended."""
+        self._made.clear()
 
     def new(self) -> tuple[StoredName, ...]:
         """Return the names that have to be stored with the records that use them."""
@@ -60,16 +80,19 @@ class Pseudonyms:
             self._stored.clear()
         self._stored.update(self._new)
         self._new.clear()
+        self._late.clear()
 
     def _remember(self, key: tuple[str, str, int], t: int) -> str:
         if len(self._made) > LONGEST_MEMORY:
             self._made.clear()
         sort, address, _ = key
+        if self.late(t):
+            self._late.add((self._keys.month(t), self._keys.naming_month(t)))
         pseudonym = self._made[key] = keyed(self._keys.of_month(t), sort, address.encode())
         return pseudonym
 
     def _sealed(self, pseudonym: str, sort: str, address: str, t: int) -> StoredName:
-        month = self._keys.month(t)
+        month = self._keys.naming_month(t)
         box = self._resolving.seal(pad(address), name_info(pseudonym, month, sort))
         return StoredName(pseudonym, month, sort, box)
 

@@ -160,8 +160,8 @@ class Archive:
         place = known.number, batch.epoch, batch.first, min(batch.last, last)
         boxes = await self._store.sealed(*place)
         gaps, erased = await self._store.gaps(*place), await self._store.erased(*place)
-        digests = {seq: self._rest.open(*box).digest for seq, box in boxes.items()}
-        return contradiction(batch, last, digests, gaps, erased, self._names)
+        kept = {seq: self._rest.open(*box) for seq, box in boxes.items()}
+        return contradiction(batch, last, kept, gaps, erased, self._names)
 
     async def _append(self, server: str, known: Emitter, batch: Batch, last: int) -> None:
         async with self._store.transaction():
@@ -173,7 +173,7 @@ class Archive:
             for item in fresh(batch, last):
                 self._add(entries, item)
             await self._store.append(number, batch.epoch, entries.all())
-            await self._store.add_names(self._names.new())
+            await self._store.add_names(self._names.new(), self._names.months_late())
             await self._store.set_last(number, batch.epoch, batch.last, first)
             if batch.waiting is not None:
                 await self._heard(server, batch.waiting, _oldest(batch))
@@ -213,7 +213,7 @@ class Archive:
         em = emitter_text(entries.number, entries.epoch)
         unit = self._units.of(wire.sender)
         record = to_record(wire, em=em, unit=unit, labels=self._labels, names=self._names)
-        digest = self._names.digest(wire.content(), wire.t)
+        digest = self._names.new_digest(wire.content(), wire.t)
         entries.record(wire.seq, record, digest, self._random(SECRET_SIZE))
 
     def _add_gap(self, entries: Entries, hole: Hole) -> None:

@@ -79,7 +79,20 @@ CREATE TABLE forgotten (  -- names that were destroyed: their places among those
     PRIMARY KEY (closed, place)
 ) STRICT, WITHOUT ROWID;
 """
-SCHEMA = Schema("archive", (_TABLES, _ERASURE))
+_OFFICERS = """
+CREATE TABLE resolving (  -- the officers' keys, to which names were sealed
+    number INTEGER PRIMARY KEY, public TEXT NOT NULL UNIQUE
+) STRICT;
+ALTER TABLE names ADD COLUMN resolving INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE months (  -- months whose key was sealed or destroyed
+    month TEXT PRIMARY KEY, fate TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE late (  -- months of records that came later, and the months of their pseudonyms
+    month TEXT NOT NULL, named TEXT NOT NULL,
+    PRIMARY KEY (month, named)
+) STRICT, WITHOUT ROWID;
+"""
+SCHEMA = Schema("archive", (_TABLES, _ERASURE, _OFFICERS))
 PRAGMAS = ("PRAGMA wal_autocheckpoint=8000", "PRAGMA cache_size=-65536")
 """32 MB of write-ahead log, so that a page is copied once for many batches; 64 MB of pages kept."""
 
@@ -277,12 +290,19 @@ class RecordStore:
         """Write entries at their indexes; within a transaction."""
         await self._database.execute_many("INSERT INTO leaves VALUES (?, ?)", leaves)
 
-    async def add_names(self, names: Iterable[StoredName]) -> None:
-        """Write sealed names that are not there yet; within a transaction."""
+    async def add_names(
+        self, names: Iterable[StoredName], late: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Write sealed names that are not there yet, and which months they are late for.
+
+        Within a transaction.
+        """
         await self._database.execute_many(
-            "INSERT OR IGNORE INTO names (pseudonym, month, sort, sealed) VALUES (?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO names (pseudonym, month, sort, sealed, resolving)"
+            " SELECT ?, ?, ?, ?, ifnull(max(number), 1) FROM resolving",
             names,
         )
+        await self._database.execute_many("INSERT OR IGNORE INTO late VALUES (?, ?)", late)
 
     async def set_last(self, emitter: int, epoch: int, last: int, opened: int) -> None:
         """Note the last counter of an epoch, which `opened` began; within a transaction."""
