@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -135,7 +136,9 @@ async def test_batches_are_committed_signed_proved_and_found(
     prosody: Prosody, archive: Running
 ) -> None:
     first = batch(EPOCH, *(record(n) for n in range(1, 41)))
-    second = batch(EPOCH, hole(41, 43), *(record(n, in_room=True) for n in range(44, 50)))
+    now = time.time_ns() // 1_000_000  # of a month whose key is still there
+    rooms = [record(n, in_room=True, t=now + n) for n in range(44, 50)]
+    second = batch(EPOCH, hole(41, 43), *rooms)
     async with emitter(prosody) as stream:
         for part in (first, second, first):
             answer = await send(stream, write_batch(part))
@@ -145,15 +148,15 @@ async def test_batches_are_committed_signed_proved_and_found(
         assert asked.attrib == {"epoch": str(EPOCH), "last": "49"}
         fresh = await send(stream, f'<status xmlns="{NS}" epoch="1"/>', "get")
         assert fresh.attrib["last"] == "0"
-    state = await signed(archive, 48)
-    assert (state["records"], state["size"], state["holes"]) == (46, 48, 3)
+    state = await signed(archive, 49)
+    assert (state["records"], state["size"], state["holes"]) == (46, 49, 3)
     assert state["emitters"][0]["last"] == 49
     report = archive.json("verify")
     assert (report["ok"], report["records"], report["missing"]) == (True, 46, 3)
     proof = archive.command("prove", "7")
     assert proof.stdout.startswith("c2sp.org/tlog-proof@v1\n")
     by_id = archive.json("prove", "--id", record(3).id)
-    assert by_id["index"] == 3
+    assert by_id["index"] == 4
     found = archive.json("query", "--room", "grp-1@rooms.gov.localhost")
     assert len(found["records"]) == 6
     rows = archive.command("query", "--day", "2025-11-23").stdout.splitlines()
@@ -187,7 +190,7 @@ async def test_refusals_commit_nothing(prosody: Prosody, archive: Running) -> No
         assert (await refused(stream, bad))[0] == "bad-request"
         asked = await send(stream, f'<status xmlns="{NS}" epoch="{EPOCH}"/>', "get")
         assert asked.attrib["last"] == "2"
-    state = await signed(archive, 3)
+    state = await signed(archive, 4)
     assert [alarm["seq"] for alarm in state["alarms"]] == [2]
     log = (archive.folder / "archive.log").read_text()
     assert "ALARM" in log
