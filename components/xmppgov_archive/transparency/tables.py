@@ -155,7 +155,7 @@ def _show_days(console: Console, figures: Figures) -> None:
         line = texts("No day is closed yet.")
     else:
         line = texts(
-            "{closed} days closed, {first} to {last}; {references} message references.",
+            "Days closed: {closed}, {first} to {last}; message references: {references}.",
             closed=days.closed,
             first=days.first,
             last=days.last,

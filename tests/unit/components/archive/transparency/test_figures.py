@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.unit.archive.batches import batch, hole, record
 from tests.unit.archive.exported import SmallLog
+from tests.unit.components.archive.conftest import EPOCH, Place
 from tests.unit.tlog.notes import ORIGIN, policy
 from xmppgov.archive.leaf import Access, Counted, Counts, Erase, Hold, KeyChange, Refusal, Release
 from xmppgov.errors import CheckFailed, ConfigurationError
@@ -106,6 +109,16 @@ def read(tiles: Path, *words: str) -> dict[str, Any]:
     return dict(json.loads(result.stdout))
 
 
+def test_of_a_real_archive_by_its_configuration(place: Place) -> None:
+    asyncio.run(place.fill(batch(EPOCH, *(record(n) for n in range(1, 6)), hole(6, 8))))
+    words = ["transparency", "--json", "--config", str(place.config())]
+    result = CliRunner().invoke(app, words)
+    assert (result.exit_code, result.stderr) == (0, "")
+    [emitter] = json.loads(result.stdout)["emitters"]
+    assert (emitter["emitter"], emitter["records"]) == ("gov.localhost", 5)
+    assert (emitter["gaps"], emitter["missing"]) == (1, 3)
+
+
 def requests(month: str, purpose: str, *figures: int) -> dict[str, Any]:
     names = ("granted", "refused", "expired", "rows")
     return {"month": month, "purpose": purpose, **dict(zip(names, figures, strict=True))}
@@ -162,7 +175,7 @@ def test_tables_fit_the_screen_and_name_no_room(tiles: Path) -> None:
     assert max(map(len, shown.splitlines())) <= 80
     for text in ("judicial", "DAF 7", "gov.example", "h2", "Destroyed", "2025-11-23"):
         assert text in shown
-    assert "1 days closed" in shown
+    assert "Days closed: 1, 2025-11-23 to 2025-11-23; message references: 3." in shown
 
 
 def test_french(tiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
