@@ -55,9 +55,10 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
         config.xmpp, name="Archive", identity=("component", "archive"), features=[NS]
     )
     ask = unit_from_directory(stream, section.directory) if section.directory else _nobody
-    async with opened(section, ask) as parts, office(section, parts):
+    async with opened(section, ask) as parts, office(section, parts) as desk:
         component = ArchiveComponent(stream=stream, archive=parts.archive, emitters=section.allowed)
-        Commands(stream, members(section), clock=_now, random=secrets.token_bytes)
+        offered = [*members(section), *desk.commands]
+        Commands(stream, offered, clock=_now, random=secrets.token_bytes)
         stream.start()
         try:
             yield component

@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from xmppgov.archive.batch import EVENTS, MESSAGES
 from xmppgov.archive.day import DAY
+from xmppgov.archive.leaf import ROLES
 from xmppgov.archive.model import Label
+from xmppgov.archive.request import PURPOSE_TEXTS
 from xmppgov.config import (
     ConfigPath,
     ListenSection,
@@ -47,6 +49,34 @@ def _cosigner(vkey: str) -> str:
     if not isinstance(key, CosignerKey):
         raise ValueError("it is a log's key, not a witness's")
     return vkey
+
+
+class OfficersSection(Section):
+    """`[archive.officers]`: the accounts of each role, and how long their requests last."""
+
+    archivist: tuple[str, ...] = ()
+    dpo: tuple[str, ...] = ()
+    security: tuple[str, ...] = ()
+    requesters: tuple[str, ...] = ()
+    purposes: tuple[Label, ...] = Field(tuple(PURPOSE_TEXTS), min_length=1)
+    approval_hours: float = Field(24, gt=0, le=168)
+    answer_minutes: float = Field(15, gt=0, le=15)
+    most_rows: int = Field(500, ge=1, le=5000)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Return the role of each account."""
+        named = {"requester": self.requesters, **{role: getattr(self, role) for role in ROLES}}
+        return {address: role for role, accounts in named.items() for address in accounts}
+
+    @model_validator(mode="after")
+    def _one_role_each(self) -> Self:
+        """Refuse an account with two roles: one person is not two officers."""
+        named = [*self.archivist, *self.dpo, *self.security, *self.requesters]
+        twice = {address for address in named if named.count(address) > 1}
+        if twice:
+            raise ValueError(f"{min(twice)} has two roles; one person is not two officers")
+        return self
 
 
 class WitnessSection(Section):
@@ -92,6 +122,7 @@ class ArchiveSection(Section):
     checkpoint_interval: float = Field(0.5, ge=0.05, le=1.0)
     niceness: int = Field(10, ge=0, le=19)
     log: PublicLogSection = PublicLogSection()
+    officers: OfficersSection = OfficersSection()
     http: ListenSection | None = None
     metrics: ListenSection | None = None
     timestamps: TimestampSection | None = None

@@ -2,30 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 
+from xmppgov.adhoc.model import Command
 from xmppgov.storage.files import write_file
 from xmppgov_archive.config import ArchiveSection
+from xmppgov_archive.inspection.store import InspectionStore
+from xmppgov_archive.officers.access import Accesses
+from xmppgov_archive.officers.dialogue import Subject, access_subject, commands
+from xmppgov_archive.officers.execution import Executor
 from xmppgov_archive.officers.months import MonthEnds
-from xmppgov_archive.officers.store import MonthStore
+from xmppgov_archive.officers.service import Requests, Rules
+from xmppgov_archive.officers.store import MonthStore, RequestStore
 from xmppgov_archive.parts import Parts
-from xmppgov_archive.records.keys import load_public_key
+from xmppgov_archive.records.keys import load_generations, load_public_key
+from xmppgov_archive.records.rest import AtRest
+
+HOUR, MINUTE = 3_600_000, 60_000  # ms
+
+
+class Office(NamedTuple):
+    """The ends of months, the requests, and the commands by which these are made and answered."""
+
+    months: MonthEnds
+    requests: Requests
+    commands: Sequence[Command]
+
+
+class Plugin(NamedTuple):
+    """Another feature's kind of request: what is filled in for it, and who does it."""
+
+    subject: Subject
+    executor: Executor
 
 
 @asynccontextmanager
-async def office(section: ArchiveSection, parts: Parts) -> AsyncIterator[MonthEnds]:
-    """End months when their time has come, during the block."""
+async def office(
+    section: ArchiveSection, parts: Parts, plugins: Sequence[Plugin] = ()
+) -> AsyncIterator[Office]:
+    """End months when their time has come, and take requests, during the block."""
     async with AsyncExitStack() as stack:
-        months = MonthEnds(
-            archive=parts.archive,
-            store=MonthStore(parts.store.database),
-            keys=parts.keys,
-            names=parts.names,
-            resolving=load_public_key(section.resolving_key_file),
-            rules=section.month_rules,
-            clock=parts.clock,
-            write=partial(write_file, mode=0o600),
+        reading = await InspectionStore.open(section.database)
+        stack.push_async_callback(reading.close)
+        months = await stack.enter_async_context(_months(section, parts))
+        access = Plugin(
+            access_subject(section.officers.purposes, section.officers.most_rows),
+            _accesses(section, parts, reading),
         )
-        yield await stack.enter_async_context(months)
+        every = (access, *plugins)
+        requests = await stack.enter_async_context(_requests(section, parts, every))
+        yield Office(months, requests, commands(requests, [p.subject for p in every]))
+
+
+def _months(section: ArchiveSection, parts: Parts) -> MonthEnds:
+    return MonthEnds(
+        archive=parts.archive,
+        store=MonthStore(parts.store.database),
+        keys=parts.keys,
+        names=parts.names,
+        resolving=load_public_key(section.resolving_key_file),
+        rules=section.month_rules,
+        clock=parts.clock,
+        write=partial(write_file, mode=0o600),
+    )
+
+
+def _accesses(section: ArchiveSection, parts: Parts, reading: InspectionStore) -> Accesses:
+    return Accesses(
+        archive=parts.archive,
+        store=reading,
+        keys=parts.keys,
+        rest=AtRest(parts.keys),
+        purposes=section.officers.purposes,
+        most_rows=section.officers.most_rows,
+        newest=load_generations(section.resolving_key_file)[0].public,
+        clock=parts.clock,
+    )
+
+
+def _requests(section: ArchiveSection, parts: Parts, plugins: Sequence[Plugin]) -> Requests:
+    settings = section.officers
+    approval, answer = settings.approval_hours * HOUR, settings.answer_minutes * MINUTE
+    return Requests(
+        archive=parts.archive,
+        store=RequestStore(parts.store.database),
+        executors={plugin.subject.kind: plugin.executor for plugin in plugins},
+        rules=Rules(settings.roles, int(approval), int(answer)),
+        generations=load_generations(section.resolving_key_file),
+        key=parts.signing_key,
+        clock=parts.clock,
+        random=secrets.token_bytes,
+    )
