@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from xmppgov.config import load
 from xmppgov.listener import Listener
 from xmppgov.logs import configure_logging
 from xmppgov.process import run
-from xmppgov_witness.config import Config
+from xmppgov.storage.files import sync_everything
+from xmppgov.tlog.note import VerifierKey
+from xmppgov_witness.config import Config, WitnessSection
 from xmppgov_witness.http import application
 from xmppgov_witness.keys import load_cosigners
 from xmppgov_witness.service import Witness
@@ -27,15 +30,24 @@ log = structlog.get_logger()
 @asynccontextmanager
 async def build(config: Config) -> AsyncIterator[Witness]:
     """Open the store and listen; close both at the end."""
-    cosigners = load_cosigners(config.witness, secrets.token_bytes)
-    store = await WitnessStore.open(config.witness.database)
+    async with (
+        remembering(config.witness, config.log_keys(), lambda: int(time.time())) as witness,
+        Listener(application(witness), config.http),
+    ):
+        log.info("witness listens", host=config.http.host, port=config.http.port)
+        yield witness
+
+
+@asynccontextmanager
+async def remembering(
+    section: WitnessSection, logs: Mapping[str, Sequence[VerifierKey]], clock: Callable[[], int]
+) -> AsyncIterator[Witness]:
+    """The witness without its listener; `clock` returns seconds since the epoch."""
+    await asyncio.to_thread(sync_everything)
+    cosigners = load_cosigners(section, secrets.token_bytes)
+    store = await WitnessStore.open(section.database)
     try:
-        witness = Witness(
-            store=store, logs=config.log_keys(), cosigners=cosigners, clock=lambda: int(time.time())
-        )
-        async with Listener(application(witness), config.http):
-            log.info("witness listens", host=config.http.host, port=config.http.port)
-            yield witness
+        yield Witness(store=store, logs=logs, cosigners=cosigners, clock=clock)
     finally:
         await store.close()
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -109,7 +107,7 @@ class Life(NamedTuple):
                 await self.act(archive)
                 assert archive._broken is None, archive._broken
         finally:
-            await _connections_have_ended()
+            await sqlite.connections_have_ended()
 
     async def check(self, disk: Disk) -> None:
         """Check every promise.
@@ -128,10 +126,3 @@ class Life(NamedTuple):
             observer.note(name, note)
         observer.check()
         assert not observer.verified().total
-
-
-async def _connections_have_ended() -> None:
-    """Wait for the threads of databases that could not be opened: nobody else does."""
-    async with asyncio.timeout(10):
-        while any("connection_worker" in thread.name for thread in threading.enumerate()):
-            await asyncio.sleep(0.001)

@@ -7,9 +7,11 @@ Nothing is really synced: the `Disk` remembers what a power cut would take.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_int64, c_void_p
@@ -103,6 +105,13 @@ def on_disk(disk: Disk) -> Iterator[None]:
 
 _KEPT: list[object] = []
 """What C code may still point to."""
+
+
+async def connections_have_ended() -> None:
+    """Wait for the threads of databases that could not be opened: nobody else does."""
+    async with asyncio.timeout(10):
+        while any("connection_worker" in thread.name for thread in threading.enumerate()):
+            await asyncio.sleep(0.001)
 
 
 class FaultyVfs:
