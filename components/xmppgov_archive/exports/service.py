@@ -10,8 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import groupby
 
 from xmppgov.archive import ranges
+from xmppgov.archive.day import DAY, day_text
 from xmppgov.archive.exports.model import Manifest
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import Erase, parse_leaf
@@ -157,11 +159,30 @@ class Exporter:
         """Open an export; `waiting(cosigned, wanted)` is called while it waits for witnesses.
 
         Raises:
-            CheckFailed: the witnesses have not cosigned enough within `patience` seconds.
+            CheckFailed: the witnesses have not cosigned enough within `patience` seconds, or a room
+                or a unit cannot be found in a month that is sealed.
         """
         async with self._store.moment() as entries:
+            await self._check_months(wanted)
             note, checkpoint = await self._cosigned(entries, patience, waiting)
             yield await self._export(wanted, entries, note, checkpoint)
+
+    async def _check_months(self, wanted: Wanted) -> None:
+        """Refuse a room or a unit in a month whose pseudonyms nobody can make any more."""
+        days = range(wanted.start // DAY, -(-wanted.end // DAY))
+        for month, numbers in groupby(days, lambda number: day_text(number)[:7]):
+            if wanted.whole or self._inspection.keys.find_month(month) is not None:
+                continue
+            first, *rest = numbers
+            end = (rest[-1] if rest else first) + 1
+            if await self._store.extent(Criteria(first * DAY, end * DAY)):
+                raise CheckFailed(
+                    texts(
+                        "{month}: its key is sealed or gone; what a room or a unit did in it takes "
+                        "a request to the officers, or an export of everything.",
+                        month=month,
+                    )
+                )
 
     async def _export(
         self, wanted: Wanted, entries: int, note: bytes, checkpoint: Checkpoint

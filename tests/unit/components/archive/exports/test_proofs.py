@@ -97,6 +97,16 @@ def test_a_room_s_export_holds_that_room_only_and_claims_nothing(full: Place) ->
     assert parse_manifest(exported(full, "--unit", "grp-1").splitlines()[0]).records == 0
 
 
+def test_a_room_s_export_of_a_sealed_month_is_refused_and_not_empty(full: Place) -> None:
+    (full.section.keys_dir / "month-2025-11.key").unlink()
+    done = export(full, "--room", ROOM)
+    assert isinstance(done.exception, CheckFailed)
+    assert "2025-11" in str(done.exception)
+    assert parse_manifest(exported(full).splitlines()[0]).records == 16
+    quiet = exported(full, "--room", ROOM, days=("2025-01-01", "2025-02-10"))
+    assert parse_manifest(quiet.splitlines()[0]).records == 0
+
+
 def test_a_day_with_nothing_is_an_export_of_nothing(full: Place) -> None:
     data = exported(full, days=("2025-11-24", "2025-11-30"))
     assert len(data.splitlines()) == 1
