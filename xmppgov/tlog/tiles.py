@@ -20,7 +20,7 @@ texts = Texts("xmppgov")
 WIDTH, HEIGHT = 256, 8
 LARGEST_ENTRY = 0xFFFF  # bytes
 ENTRIES = "entries"
-TILES_KEPT = 256  # of a tree that is read back: those of a proof's path, and its neighbours'
+TILES_KEPT = 64  # of a tree that is read back: those of a proof's path, and its neighbours'
 Read = Callable[[str], bytes]
 """Return the bytes of the file at a relative path; raises `TileInvalid` where there is none."""
 
