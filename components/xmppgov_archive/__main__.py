@@ -39,6 +39,8 @@ from xmppgov_archive.records.rest import AtRest
 from xmppgov_archive.records.service import Archive
 from xmppgov_archive.records.store import RecordStore
 from xmppgov_archive.records.units import Ask, Units
+from xmppgov_archive.retention import store as retention
+from xmppgov_archive.retention.wiring import renew_keys, retaining
 
 Clock = Callable[[], int]
 
@@ -55,7 +57,11 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
         config.xmpp, name="Archive", identity=("component", "archive"), features=[NS]
     )
     ask = unit_from_directory(stream, section.directory) if section.directory else _nobody
-    async with opened(section, ask) as parts, office(section, parts) as desk:
+    async with (
+        opened(section, ask) as parts,
+        retaining(section, parts),
+        office(section, parts) as desk,
+    ):
         component = ArchiveComponent(stream=stream, archive=parts.archive, emitters=section.allowed)
         offered = [*members(section), *desk.commands]
         Commands(stream, offered, clock=_now, random=secrets.token_bytes)
@@ -86,7 +92,7 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
     await asyncio.to_thread(sync_everything)
     resolving = load_public_key(section.resolving_key_file)
     async with AsyncExitStack() as stack:
-        store = await RecordStore.open(section.database, SCHEMA)
+        store = await RecordStore.open(section.database, SCHEMA, retention.SCHEMA)
         stack.push_async_callback(store.close)
         # The integrator must not see what a transaction has not committed yet.
         committed = await RecordStore.open_read_only(section.database)
@@ -94,12 +100,13 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
         log = await stack.enter_async_context(opened_log(section, committed, clock))
         keys = KeyRing(section.keys_dir, secrets.token_bytes)
         close_months(await MonthStore(store.database).months(), keys)
-        names = Pseudonyms(keys, resolving)
+        await renew_keys(store, keys)
+        names, rest = Pseudonyms(keys, resolving), AtRest(keys)
         archive = Archive(
             store=store,
             integrator=log.integrator,
             names=names,
-            rest=AtRest(keys),
+            rest=rest,
             units=Units(ask, section.servers, time.monotonic),
             labels=labels(section),
             clock=clock,
@@ -110,7 +117,7 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
         stack.push_async_callback(witnesses.close)
         await stack.enter_async_context(shared(section, log, witnesses))
         await stack.enter_async_context(measured(section, log, witnesses, clock))
-        yield Parts(archive, store, keys, names, log.key, clock)
+        yield Parts(archive, store, keys, names, rest, log.key, clock)
 
 
 def labels(section: ArchiveSection) -> Labels:

@@ -23,22 +23,7 @@ from xmppgov.config import (
 from xmppgov.tlog.cosignature import CosignerKey, parse_key
 from xmppgov.tlog.errors import NoteInvalid
 from xmppgov_archive.officers.model import Fate, MonthRules
-
-Family = Literal["msg", "file", "room", "alert", "dir"]
-
-
-class ClassSection(Section):
-    """`[archive.classes.NAME]`: records of some families, kept as long and for the same reason."""
-
-    families: tuple[Family, ...] = Field(min_length=1)
-    period: str = "cnil-1y"
-    basis: Label = "public-task"
-
-
-_CLASSES = {
-    "messages": ClassSection(families=("msg", "file")),
-    "governance": ClassSection(families=("room", "alert", "dir")),
-}
+from xmppgov_archive.retention.config import CLASSES, AgenciesSection, ClassSection, Family
 
 
 def _cosigner(vkey: str) -> str:
@@ -116,7 +101,9 @@ class ArchiveSection(Section):
     servers: tuple[str, ...] = Field(min_length=1)
     emitters: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     directory: str | None = None
-    classes: dict[Label, ClassSection] = Field(default_factory=lambda: dict(_CLASSES))
+    classes: dict[Label, ClassSection] = Field(default_factory=lambda: dict(CLASSES))
+    slips_dir: ConfigPath | None = None
+    agencies: AgenciesSection = AgenciesSection()
     month_keys: Literal["seal", "destroy"] = "seal"
     month_grace_days: int = Field(3, ge=0, le=31)
     checkpoint_interval: float = Field(0.5, ge=0.05, le=1.0)
@@ -135,6 +122,8 @@ class ArchiveSection(Section):
             raise ValueError("keys_dir lies in the database's folder; name a folder outside it")
         if self.lock_database == self.database:
             raise ValueError("lock_database is the database; name another file")
+        if self.slips.is_relative_to(self.tiles_dir):
+            raise ValueError("slips_dir lies in the public log; name a folder outside it")
         return self
 
     @model_validator(mode="after")
@@ -182,6 +171,11 @@ class ArchiveSection(Section):
         """The file with the log's private ML-DSA-44 key."""
         file = self.signing_key_file
         return self.log.cosigning_key_file or file.with_name(f"{file.stem}-mldsa44{file.suffix}")
+
+    @property
+    def slips(self) -> Path:
+        """The folder of elimination slips: beside the one that holds the tiles' folder."""
+        return self.slips_dir or self.tiles_dir.parent.parent / "archive-slips"
 
     @property
     def month_rules(self) -> MonthRules:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from xmppgov.tlog.note import SigningKey
 from xmppgov_archive.records.keys import KeyRing
 from xmppgov_archive.records.pseudonyms import Pseudonyms
+from xmppgov_archive.records.rest import AtRest
 from xmppgov_archive.records.service import Archive
 from xmppgov_archive.records.store import RecordStore
 
@@ -19,5 +20,6 @@ class Parts(NamedTuple):
     store: RecordStore
     keys: KeyRing
     names: Pseudonyms
+    rest: AtRest
     signing_key: SigningKey
     clock: Callable[[], int]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from xmppgov.archive import ranges
-from xmppgov.archive.leaf import Erase
+from xmppgov.archive.leaf import Erase, parse_leaf
 from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Erasure, Report
 from xmppgov.i18n import Text, Texts
@@ -73,6 +73,13 @@ class Fates:
 
     def _say(self, code: str, index: int, text: Text) -> None:
         self._report.add(code, f"entry {index}", text)
+
+
+def erased_by(entries: Iterable[bytes]) -> list[Range]:
+    """Return the indexes that some `erase` entries name."""
+    leaves = map(parse_leaf, entries)
+    parts = [ranges.read(leaf.indexes) for leaf in leaves if isinstance(leaf, Erase)]
+    return [part for found in parts for part in found]
 
 
 def _each(parts: Sequence[Range]) -> Iterator[int]:

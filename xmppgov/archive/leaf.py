@@ -148,7 +148,7 @@ class Refusal(_Control):
 
 
 class Hold(_Control):
-    """What lies in a scope is not erased before `until`."""
+    """What lies in a scope is not erased up to the day `until`."""
 
     kind: Literal["hold"]
     hold: Identity
@@ -160,11 +160,11 @@ class Hold(_Control):
 
 
 class Release(_Control):
-    """A hold has ended."""
+    """A hold has ended: two officers released it, or its last day was over (`nobody`)."""
 
     kind: Literal["release"]
     hold: Identity
-    roles: Roles
+    roles: Roles | Literal["nobody"]
 
 
 class Erase(_Control):

@@ -27,13 +27,14 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def destroy_file(path: Path) -> None:
-    """Overwrite a file in its place and remove it, each on disk before what follows.
+    """Overwrite a file in its place with chance and remove it, each on disk before what follows.
 
-    What is gone already is no error: whoever was interrupted does it again.
+    What is gone already is no error: whoever was interrupted does it again. A key of which a crash
+    leaves the file behind is a key that nothing was made with.
     """
     try:
         with path.open("r+b") as file:
-            file.write(bytes(path.stat().st_size))
+            file.write(os.urandom(path.stat().st_size))
             file.flush()
             os.fsync(file.fileno())
         path.unlink()

@@ -36,6 +36,8 @@ from xmppgov_archive.records.keys import KeyRing, load_key, month_key
 from xmppgov_archive.records.pseudonyms import keyed
 from xmppgov_archive.records.rest import AtRest, BoxBroken
 from xmppgov_archive.records.store import Spool
+from xmppgov_archive.retention.inspection import RetentionInspection, RetentionState, UnderWay
+from xmppgov_archive.retention.store import RetentionStore
 
 texts = Texts("xmppgov_archive")
 PATIENCE, PAUSE = 20, 0.1  # times, seconds
@@ -52,6 +54,7 @@ class Status(NamedTuple):
     spools: list[Spool]
     cosigned: int | None
     witnesses: list[WitnessState]
+    retention: RetentionState
 
 
 class Proof(NamedTuple):
@@ -102,6 +105,7 @@ class Inspection:
     store: InspectionStore
     rest: AtRest
     keys: KeyRing
+    retention: RetentionInspection
     lock: LockStore
     witnesses: WitnessStore
     folder: LogFolder
@@ -116,7 +120,10 @@ class Inspection:
         spools, witnesses = await self.store.spools(), await self.witnesses.all()
         note = self.folder.cosigned()
         cosigned = self.policy.open(note, [self.key]).size if note else None
-        return Status(records, entries, checkpoint, epochs, alarms, spools, cosigned, witnesses)
+        kept = await self.retention.state()
+        return Status(
+            records, entries, checkpoint, epochs, alarms, spools, cosigned, witnesses, kept
+        )
 
     def witness_urls(self) -> list[str]:
         """Return where the policy's witnesses are asked."""
@@ -205,13 +212,13 @@ class Inspection:
             log.check_earlier(earlier)
         self._check_answers(log, answers)
         check_stamps(self.section, log)
-        check = RecordCheck(log.report)
+        check, before = RecordCheck(log.report), await self.retention.under_way()
         for start, entries in log.entries():
             end = start + len(entries)
             records = await self._records(start, end)
             check.chunk(start, entries, records, await self.store.indexed_leaves(start, end))
             progress(end, log.report.size)
-        await self._rest(log, check)
+        await self._rest(log, check, before)
         return log.report
 
     def _check_answers(self, log: LogCheck, answers: Sequence[Answer]) -> None:
@@ -222,7 +229,7 @@ class Inspection:
         if silent:
             log.check_silent(silent)
 
-    async def _rest(self, log: LogCheck, check: RecordCheck) -> None:
+    async def _rest(self, log: LogCheck, check: RecordCheck, before: UnderWay) -> None:
         """Check what waits for its checkpoint, and the tables that follow from the entries."""
         size = log.report.size
         tables = await self.store.tables(size)
@@ -238,7 +245,8 @@ class Inspection:
         check.names(tables.names, tables.forgotten)
         for index, day in check.days:
             check.references(index, day, await self._references(day))
-        check.finish()
+        busy = await self.retention.under_way(size, before)
+        check.finish(part for parts in busy.values() for part in parts)
 
     async def _references(self, day: DayEnd) -> list[bytes]:
         """Return what the database has of a part of a day; nothing for a day that no year has."""
@@ -307,11 +315,13 @@ async def inspected(section: ArchiveSection) -> AsyncIterator[Inspection]:
         witnesses = await WitnessStore.open_read_only(section.lock_database)
         stack.push_async_callback(witnesses.close)
         keys = KeyRing(section.keys_dir, _no_new_key)
+        periods = {name: kept.period for name, kept in section.classes.items()}
         yield Inspection(
             section,
             store,
             AtRest(keys),
             keys,
+            RetentionInspection(RetentionStore(store.database), keys, periods),
             lock,
             witnesses,
             LogFolder(section.tiles_dir),

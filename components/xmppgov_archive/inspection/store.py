@@ -98,6 +98,11 @@ class InspectionStore:
         """Open beside the running archive. Raises `StorageError`."""
         return cls(await Database.open_read_only(path))
 
+    @property
+    def database(self) -> Database:
+        """The database, for what the archive's other features read beside it."""
+        return self._database
+
     async def close(self) -> None:
         """Close the database."""
         await self._database.close()

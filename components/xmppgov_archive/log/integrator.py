@@ -70,6 +70,8 @@ class Integrator:
         self._key, self._origin, self._interval = key, origin, interval
         self._edge: Edge | None = None
         self._note: bytes | None = None
+        self.size = 0
+        """How many entries the newest published checkpoint covers."""
         self._behind_since: float | None = None
         self._wanted, self._stopping = asyncio.Event(), asyncio.Event()
 
@@ -140,6 +142,7 @@ class Integrator:
         except BaseException:
             self._edge = None
             raise
+        self.size = checkpoint.size
         return checkpoint
 
     async def _extend(self, edge: Edge, leaves: list[bytes]) -> Checkpoint:

@@ -20,7 +20,6 @@ from xmppgov_archive.officers.service import Requests, Rules
 from xmppgov_archive.officers.store import MonthStore, RequestStore
 from xmppgov_archive.parts import Parts
 from xmppgov_archive.records.keys import load_generations, load_public_key
-from xmppgov_archive.records.rest import AtRest
 
 HOUR, MINUTE = 3_600_000, 60_000  # ms
 
@@ -76,7 +75,7 @@ def _accesses(section: ArchiveSection, parts: Parts, reading: InspectionStore) -
         archive=parts.archive,
         store=reading,
         keys=parts.keys,
-        rest=AtRest(parts.keys),
+        rest=parts.rest,
         purposes=section.officers.purposes,
         most_rows=section.officers.most_rows,
         newest=load_generations(section.resolving_key_file)[0].public,

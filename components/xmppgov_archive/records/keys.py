@@ -89,9 +89,31 @@ class KeyRing:
         found = (pattern.fullmatch(name) for name in self.names())
         return {int(match[1] or 1): match[0] for match in found if match}
 
+    def parts(self) -> list[tuple[str, str]]:
+        """Return the classes and months of whose records there are keys, in order."""
+        pattern = re.compile(r"(?:body[0-9]*-|hold-[^.]+\.)([0-9]{4}-[0-9]{2})-(.+)")
+        found = (pattern.fullmatch(name) for name in self.names())
+        return sorted({(match[2], match[1]) for match in found if match})
+
+    def dated(self) -> dict[str, list[str]]:
+        """Return the names of the keys of months and their days, those sealed too, by month."""
+        sealed = (path.stem for path in self._folder.glob(f"{_MONTH}*{SEALED}"))
+        pattern = re.compile(r"(?:month|day)-([0-9]{4}-[0-9]{2})(?:-[0-9]{2})?")
+        found: dict[str, list[str]] = {}
+        for name in sorted({*self.names(), *sealed}):
+            match = pattern.fullmatch(name)
+            if match:
+                found.setdefault(match[1], []).append(name)
+        return found
+
     def renew(self, month: str, class_: str, generation: int) -> None:
         """Let new records of a class in a month have a key of this generation from now on."""
         self._generations[month, class_] = generation
+
+    def next_generation(self, month: str, class_: str) -> int:
+        """Return the generation behind those whose keys are there; at least the present one."""
+        here = self._generations.get((month, class_), 1)
+        return max([here, *(number + 1 for number in self.bodies(month, class_))])
 
     def of(self, name: str) -> bytes:
         """Return the key of a name; made when first asked for. Raises `StorageError`."""
@@ -112,6 +134,10 @@ class KeyRing:
         """Destroy a key, on disk and in memory. Raises `OSError`; do it again then."""
         self.forget(name + SUFFIX)
         self._destroy(self._folder / (name + SUFFIX))
+
+    def destroy_sealed(self, month: str) -> None:
+        """Destroy a month's key as it was sealed to the officers. Raises `OSError`."""
+        self._destroy(self.sealed_month(month))
 
     def find_month(self, month: str) -> bytes | None:
         """Return the key of a month (`2026-11`), None where it was sealed or destroyed."""

@@ -66,10 +66,6 @@ class Pseudonyms:
         """Return the months of records that came late, with the month of their pseudonyms."""
         return self._late
 
-    def forget(self) -> None:
-        """Forget the pseudonyms of months that have ended."""
-        self._made.clear()
-
     def new(self) -> tuple[StoredName, ...]:
         """Return the names that have to be stored with the records that use them."""
         return tuple(self._new.values())
@@ -81,6 +77,12 @@ class Pseudonyms:
         self._stored.update(self._new)
         self._new.clear()
         self._late.clear()
+
+    def forget(self) -> None:
+        """Forget what was made and stored: names, or the keys under which they were made, go."""
+        self._made.clear()
+        self._stored.clear()
+        _states.cache_clear()
 
     def _remember(self, key: tuple[str, str, int], t: int) -> str:
         if len(self._made) > LONGEST_MEMORY:

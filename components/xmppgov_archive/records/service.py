@@ -26,6 +26,7 @@ from xmppgov_archive.records.units import Units
 texts = Texts("xmppgov_archive")
 log = structlog.get_logger()
 TICK = 10.0  # seconds between two looks at the clock
+PAUSE = 0.05  # seconds between two looks at the checkpoint
 
 
 class Committed(NamedTuple):
@@ -141,6 +142,17 @@ class Archive:
                 yield add
             self._integrator.wake()
 
+    async def signed(self, index: int) -> None:
+        """Wait until a published checkpoint covers an entry.
+
+        Raises:
+            LocalFault: the history is broken and nothing more is signed.
+        """
+        while self._integrator.size <= index:
+            self._check()
+            self._integrator.wake()
+            await asyncio.sleep(PAUSE)
+
     async def close_what_is_due(self) -> None:
         """Write what the clock asks for: counted numbers each minute, the end of each day."""
         async with self._my_turn():
@@ -149,10 +161,13 @@ class Archive:
 
     @asynccontextmanager
     async def _my_turn(self) -> AsyncIterator[None]:
-        if self._broken is not None:
-            raise LocalFault(texts("The archive has stopped; its operator knows why."))
+        self._check()
         async with self._turn:
             yield
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise LocalFault(texts("The archive has stopped; its operator knows why."))
 
     async def _contradiction(self, known: Emitter, batch: Batch, last: int) -> int | None:
         if known.number is None or batch.first > last:

@@ -1,0 +1,193 @@
+"""All SQL of holds, and of what there is that may be erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from xmppgov.archive.day import DAY
+from xmppgov.storage.database import Database
+from xmppgov.storage.migrations import Schema
+from xmppgov_archive.retention.model import Extent, Hold, Part, Stock
+from xmppgov_archive.retention.policy import day_of, month_of, month_span, span
+
+_TABLES = """
+CREATE TABLE holds (
+    id TEXT PRIMARY KEY, extent BLOB NOT NULL, reason TEXT NOT NULL, until TEXT NOT NULL,
+    t INTEGER NOT NULL, roles TEXT NOT NULL, n INTEGER NOT NULL,
+    leaf INTEGER NOT NULL, ended INTEGER  -- indexes of the entries that made and ended it
+) STRICT, WITHOUT ROWID;
+CREATE TABLE erasures (
+    id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,  -- its erase entries
+    slip BLOB NOT NULL, done INTEGER  -- when, in ms
+) STRICT;
+CREATE TABLE erasure_parts (
+    erasure INTEGER NOT NULL REFERENCES erasures, class TEXT NOT NULL, month TEXT NOT NULL,
+    generation INTEGER NOT NULL,  -- of the key for what arrives later
+    PRIMARY KEY (erasure, class, month)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE doomed_keys (  -- to be destroyed, and not yet said to be
+    erasure INTEGER NOT NULL REFERENCES erasures, name TEXT NOT NULL,
+    PRIMARY KEY (erasure, name)
+) STRICT, WITHOUT ROWID;
+"""
+SCHEMA = Schema("retention", (_TABLES,))
+
+
+class Candidate(NamedTuple):
+    """A record that may be erased: its index, and its place among its emitter's."""
+
+    idx: int
+    emitter: int
+    epoch: int
+    seq: int
+
+
+class RetentionStore:
+    """The retention side of the archive's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def is_there(self) -> bool:
+        """Whether this database has the tables; an archive that has not run since has not."""
+        return await self._database.is_current(SCHEMA)
+
+    async def months(self, last: str) -> list[str]:
+        """Return the months up to `last` of which there are records, in order."""
+        found: list[str] = []
+        start, end = 0, month_span(last)[1]
+        while True:
+            row = await self._database.fetch_one(
+                "SELECT min(t) FROM records WHERE t >= ? AND t < ?", (start, end)
+            )
+            if row is None or row[0] is None:
+                return found
+            found.append(month_of(row[0]))
+            start = month_span(found[-1])[1]
+
+    async def stock(self, month: str, holds: Sequence[Hold]) -> list[Stock]:
+        """Return what there is of each class in a month; `holds` are those that last."""
+        start, end = month_span(month)
+        where, params = _any(holds)
+        rows = await self._database.fetch_all(
+            f"SELECT class, {where} IS TRUE AS held, org, count(*), min(t), max(t) FROM records"  # noqa: S608
+            " WHERE t >= ? AND t < ? GROUP BY class, held, org",
+            [*params, start, end],
+        )
+        ordered = sorted(map(tuple, rows))
+        return [
+            _stock(Part(class_, month), [row[1:] for row in of_class])
+            for class_, of_class in groupby(ordered, key=lambda row: row[0])
+        ]
+
+    async def candidates(
+        self, part: Part, holds: Sequence[Hold], day: int, before: int
+    ) -> list[Candidate]:
+        """Return the records of a part and of one day (since 1970) that nothing holds.
+
+        Only those with an index below `before`.
+        """
+        where, params = _any(holds)
+        rows = await self._database.fetch_all(
+            "SELECT idx, emitter, epoch, seq FROM records"  # noqa: S608 (marks only)
+            f" WHERE t >= ? AND t < ? AND class = ? AND idx < ? AND {where} IS NOT TRUE",
+            [day * DAY, (day + 1) * DAY, part.class_, before, *params],
+        )
+        return [Candidate(*row) for row in rows]
+
+    async def covered(self, extent: Extent) -> int:
+        """Return how many records an extent covers."""
+        where, params = _covered(extent)
+        row = await self._database.fetch_one(
+            f"SELECT count(*) FROM records WHERE {where}",  # noqa: S608 (marks only)
+            params,
+        )
+        return int(row[0]) if row else 0
+
+    async def holds(self) -> list[Hold]:
+        """Return all holds, in the order in which they were made."""
+        rows = await self._database.fetch_all(
+            "SELECT id, extent, reason, until, t, roles, n, leaf, ended FROM holds ORDER BY leaf"
+        )
+        return [Hold(row[0], Extent.parse(row[1]), *row[2:]) for row in rows]
+
+    async def add_hold(self, hold: Hold) -> None:
+        """Write a hold; within a transaction."""
+        await self._database.execute(
+            "INSERT INTO holds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (hold.id, hold.extent.encode(), *hold[2:]),
+        )
+
+    async def end_hold(self, id: str, leaf: int) -> None:
+        """Note that entry `leaf` has ended a hold; within a transaction."""
+        await self._database.execute("UPDATE holds SET ended = ? WHERE id = ?", (leaf, id))
+
+    async def promised(self, size: int, also: Iterable[int]) -> dict[int, list[bytes]]:
+        """Return the erase entries of erasures that are not done, by erasure.
+
+        With them those whose entries lie at `size` or behind it, and the erasures `also`.
+        """
+        wanted = list(also)
+        marks = ",".join("?" * len(wanted))
+        rows = await self._database.fetch_all(
+            "SELECT id, data FROM erasures JOIN leaves ON idx BETWEEN first AND last"  # noqa: S608
+            f" WHERE done IS NULL OR first >= ? OR id IN ({marks}) ORDER BY idx",
+            [size, *wanted],
+        )
+        found: dict[int, list[bytes]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(row[1])
+        return found
+
+
+def _stock(part: Part, rows: Sequence[Sequence[Any]]) -> Stock:
+    """Return what there is of a part; a row says held, unit, number, first and last time."""
+    free = [row for row in rows if not row[0]]
+    first, last = (
+        day_of(t).isoformat() for t in (min(r[3] for r in rows), max(r[4] for r in rows))
+    )
+    if free:
+        ends = min(row[3] for row in free), max(row[4] for row in free)
+        first, last = (day_of(t).isoformat() for t in ends)
+    units = tuple((row[1], row[2]) for row in free)
+    return Stock(
+        part, sum(n for _, n in units), units, first, last, sum(row[2] for row in rows if row[0])
+    )
+
+
+def _any(holds: Sequence[Hold]) -> tuple[str, list[int | str]]:
+    """Return the condition that one of some holds covers a record, and its parameters."""
+    where: list[str] = ["0"]
+    params: list[int | str] = []
+    for hold in holds:
+        condition, wanted = _covered(hold.extent)
+        where.append(f"({condition})")
+        params += wanted
+    return f"({' OR '.join(where)})", params
+
+
+def _covered(extent: Extent) -> tuple[str, list[int | str]]:
+    """Return the condition that an extent covers a record, as `policy.covers`, with parameters."""
+    where, params = ["t >= ? AND t < ?"], list[int | str](span(extent))
+    if extent.classes:
+        classes = extent.classes.split(" ")
+        where.append(_among("class", classes))
+        params += classes
+    some: list[str] = []
+    for column, sort in _COLUMNS:
+        names = sorted(extent.names[sort])
+        if names:
+            some.append(_among(column, names))
+            params += names
+    if some:
+        where.append(f"({' OR '.join(some)})")
+    return " AND ".join(where), params
+
+
+_COLUMNS = (("sender", "people"), ("recipient", "people"), ("room", "rooms"), ("org", "units"))
+
+
+def _among(column: str, values: Sequence[str]) -> str:
+    return f"{column} IN ({','.join('?' * len(values))})"
