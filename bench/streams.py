@@ -47,6 +47,25 @@ class RawClient:
 
 async def log_in(server: Prosody, user: str, password: str = "secret") -> RawClient:
     """Connect `user` with STARTTLS and SASL PLAIN, bind, and become available."""
+    client = await _authenticated(server, user, password)
+    client.send(
+        b"<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+        b"<resource>bench</resource></bind></iq><presence/>"
+    )
+    await client.reader.readuntil(b"</jid>")
+    await client.reader.readuntil(b"</iq>")
+    return client
+
+
+async def resume(server: Prosody, user: str, id: str, password: str = "secret") -> RawClient:
+    """Connect `user` and go on with the stream `id` (XEP-0198), of which nothing was seen."""
+    client = await _authenticated(server, user, password)
+    client.send(f"<resume xmlns='urn:xmpp:sm:3' h='0' previd='{id}'/>".encode())
+    await client.reader.readuntil(b"<resumed")
+    return client
+
+
+async def _authenticated(server: Prosody, user: str, password: str) -> RawClient:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.ports.c2s, limit=1 << 20)
     header = (
         f"<?xml version='1.0'?><stream:stream to='{server.domain}' version='1.0' "
@@ -64,11 +83,5 @@ async def log_in(server: Prosody, user: str, password: str = "secret") -> RawCli
     )
     await reader.readuntil(b"<success")
     await reader.readuntil(b">")
-    writer.write(
-        header
-        + b"<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
-        + b"<resource>bench</resource></bind></iq><presence/>"
-    )
-    await reader.readuntil(b"</jid>")
-    await reader.readuntil(b"</iq>")
+    writer.write(header)
     return RawClient(f"{user}@{server.domain}/bench", reader, writer)

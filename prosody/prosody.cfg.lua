@@ -96,6 +96,9 @@ xmppgov_guest_domains = { "invites.gov.example" }
 xmppgov_capture_spool = "/var/lib/prosody/xmppgov-spool"
 xmppgov_capture_server = "gov.example"
 xmppgov_capture_archive = "archive.gov.example"
+-- A chamber's rooms are closed and groups only counted, unless you say otherwise: prosody/README.md.
+-- xmppgov_capture_level = { ["class:group"] = "full" }
+xmppgov_capture_retention = 366 * 24 -- hours; the longest period of the archive's classes
 
 -- No message in clear, but the fixed sentences of these senders.
 xmppgov_policy_notices = "/usr/share/xmppgov/notices.json"

@@ -22,10 +22,15 @@ texts = Texts("xmppgov")
 
 @dataclass
 class Sink:
-    """What an archive knows: the records and holes of each epoch, and every batch as it came."""
+    """What an archive knows: the records and holes of each epoch, and every batch as it came.
+
+    `counted` are the numbers without a record, `waiting` how long the spool was behind each batch.
+    """
 
     records: dict[int, dict[int, dict[str, str]]] = field(default_factory=dict)
     holes: list[dict[str, str]] = field(default_factory=list)
+    counted: list[dict[str, str]] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
     last: dict[int, int] = field(default_factory=dict)
     batches: list[str] = field(default_factory=list)
     conflicts: int = 0
@@ -51,9 +56,12 @@ class Sink:
                     self.conflicts += 1
                     raise self._fault(Conflict, "known", seq=str(seq))
         assert numbers == list(range(first, last + 1)), "a batch has every number once"
+        self.waiting.append(int(request.payload.get("waiting", "")))
         for child in request.payload:
             if child.tag.endswith("hole"):
                 self.holes.append(dict(child.attrib))
+            elif child.tag.endswith("counted"):
+                self.counted.append(dict(child.attrib))
             else:
                 known[int(child.get("seq", ""))] = dict(child.attrib)
         self.last[epoch] = max(last, self.last.get(epoch, 0))
@@ -65,10 +73,10 @@ class Sink:
         epoch = request.payload.get("epoch", "")
         return self._element("status", epoch=epoch, last=str(self.last.get(int(epoch), 0)))
 
-    def component(self, server: Prosody) -> Component:
+    def component(self, server: Prosody, name: str = "archive") -> Component:
         """Return the archive's stream on `server`."""
         stream = Component(
-            component_section(server, "archive", "archive"),
+            component_section(server, name, "archive"),
             name="sink",
             identity=("component", "archive"),
         )

@@ -133,7 +133,7 @@ async def test_a_record_whose_delivery_is_uncertain_is_unconfirmed(server: Proso
     server.kill()
     (segment,) = spool(server)
     lines = segment.read_text().splitlines(keepends=True)
-    record = next(n for n, line in enumerate(lines) if line.startswith("r\t"))
+    record = next(n for n, line in enumerate(lines) if line.startswith("record "))
     segment.write_text("".join(lines[: record + 1]))
     sink = Sink()
     server.start()
@@ -173,7 +173,9 @@ async def test_a_restart_sends_nothing_that_the_archive_has(server: Prosody) -> 
     assert not sink.doubled_batches()
 
 
-@pytest.mark.parametrize("tail", ["r\t2\ttorn", "r\t2\tno check value\t00000000\n", "\0" * 50])
+@pytest.mark.parametrize(
+    "tail", ["record seq='2' torn", "record seq='2' id='x'\t00000000\n", "\0" * 50]
+)
 async def test_a_torn_last_line_is_cut(server: Prosody, tail: str) -> None:
     sink = Sink()
     server.start()
@@ -220,7 +222,7 @@ async def test_a_damaged_line_is_a_hole(server: Prosody) -> None:
     await exchange(server, "one", "two", "three")
     server.kill()
     (segment,) = spool(server)
-    segment.write_text(re.sub(r"(r\t2\t.{20})..", r"\1zz", segment.read_text()))
+    segment.write_text(re.sub(r"(record seq='2'.{20})..", r"\1zz", segment.read_text()))
     server.start()
     await exchange(server, "four")
     await drained(server, sink, "four")
@@ -230,6 +232,7 @@ async def test_a_damaged_line_is_a_hole(server: Prosody) -> None:
 
 async def test_a_spool_that_cannot_be_opened_refuses_messages(server: Prosody) -> None:
     """And the server goes on by itself when the folder is there."""
+    prepare(server, SMALL + 'xmppgov_capture_fail = "closed"\n')
     folder = server.state / "spool"
     folder.rmdir()
     folder.write_text("in the way")
@@ -252,7 +255,6 @@ async def test_a_spool_that_cannot_be_opened_refuses_messages(server: Prosody) -
 
 
 async def test_open_mode_lets_messages_pass_and_leaves_a_hole(server: Prosody) -> None:
-    prepare(server, SMALL + 'xmppgov_capture_fail = "open"\n')
     folder = server.state / "spool"
     folder.rmdir()
     folder.write_text("in the way")

@@ -118,8 +118,11 @@ def test_the_example_of_the_page_is_whole() -> None:
 
 
 def test_every_option_is_on_the_page() -> None:
-    module = (ROOT / "prosody" / "modules" / "mod_xmppgov_capture.lua").read_text("utf-8")
+    options = ROOT / "prosody" / "modules" / "mod_xmppgov_capture" / "options.lib.lua"
+    text = options.read_text("utf-8")
     page = (ROOT / "prosody" / "README.md").read_text("utf-8")
-    options = set(re.findall(r'"(xmppgov_capture_\w+)"', module))
-    assert options
-    assert options == set(re.findall(r"^\| `(xmppgov_capture_\w+)`", page, re.MULTILINE))
+    tables = re.findall(r"^local (?:VALUES|NUMBERS) = {\n(.*?)^};", text, re.MULTILINE | re.DOTALL)
+    known = set(re.findall(r"^\t(\w+) = {", "".join(tables), re.MULTILINE))
+    known |= set(re.findall(r'"xmppgov_capture_(\w+)"', text))
+    assert len(known) > 12
+    assert known == set(re.findall(r"^\| `xmppgov_capture_(\w+)`", page, re.MULTILINE))

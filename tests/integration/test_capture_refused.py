@@ -115,8 +115,8 @@ async def test_a_whole_line_that_is_no_record_is_a_hole(server: Prosody) -> None
     server.kill()
     (segment,) = (server.state / "spool").glob("*.spool")
     lines = segment.read_text("utf-8").split("\n")
-    (n,) = (n for n, line in enumerate(lines) if "\tforged\t" in line)
-    line = lines[n].rsplit("\t", 1)[0].replace(f"\t{ALICE}", f"\t{ALICE}\t{ALICE}")
+    (n,) = (n for n, line in enumerate(lines) if "oid='forged'" in line)
+    line = lines[n].rsplit("\t", 1)[0].replace(f"'{ALICE}'", f"'{ALICE}'/><gap x='{ALICE}'")
     lines[n] = f"{line}\t{hashlib.md5(line.encode(), usedforsecurity=False).hexdigest()[:8]}"
     segment.write_text("\n".join(lines), "utf-8")
     server.start()

@@ -1,6 +1,7 @@
 -- The bare addresses that a record may hold: the archive's grammar (docs/protocol/archive.md).
 
 local utf8_valid = require "util.encodings".utf8.valid;
+local jid_bare = require "util.jid".bare;
 
 local LONGEST = 1023; -- bytes of one part (RFC 7622 §3.2, §3.3)
 
@@ -28,4 +29,30 @@ local function is_bare(text)
 	return is_part(text:sub((at or 0) + 1)) and (not at or is_part(text:sub(1, at - 1)));
 end
 
-return { is_bare = is_bare };
+-- Returns a table that computes what it does not have, for texts that come again and again. What is long is
+-- not kept, and a full table is emptied: nobody fills the memory with addresses that they make up.
+local MOST_KEPT, LONGEST_KEPT = 5000, 256;
+local function remembering(compute)
+	local count = 0;
+	return setmetatable({}, { __index = function (self, text)
+		local result = compute(text);
+		if #text > LONGEST_KEPT then return result; end
+		if count >= MOST_KEPT then
+			for key in next, self do self[key] = nil; end
+			count = 0;
+		end
+		count = count + 1;
+		self[text] = result;
+		return result;
+	end });
+end
+
+return {
+	is_bare = is_bare;
+	remembering = remembering;
+	-- bare[address] is the bare address of any address, or false if it has none that a record may hold.
+	bare = remembering(function (address)
+		local bare = jid_bare(address);
+		return bare and is_bare(bare) and bare or false;
+	end);
+};

@@ -3,7 +3,10 @@
 local sha256 = require "util.hashes".sha256;
 local jid_bare, jid_prep = require "util.jid".bare, require "util.jid".prep;
 
+local find = string.find;
+
 local OMEMO = "eu.siacs.conversations.axolotl";
+local IDS = "urn:xmpp:sid:0";
 local MUC_USER = "http://jabber.org/protocol/muc#user";
 local PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
 local PRIVILEGE = "urn:xmpp:privilege:2";
@@ -12,7 +15,7 @@ local PRIVILEGE = "urn:xmpp:privilege:2";
 -- somebody could speak through them, so from a client or from elsewhere they count then.
 local COMPANIONS = {
 	["urn:xmpp:hints"] = true;
-	["urn:xmpp:sid:0"] = true;
+	[IDS] = true;
 	["urn:xmpp:eme:0"] = true;
 	["urn:xmpp:carbons:2"] = true;
 	["urn:xmpp:delay"] = true;
@@ -27,6 +30,9 @@ local OPTIONAL = {
 	["urn:xmpp:chat-markers:0"] = "markers";
 	["urn:xmpp:receipts"] = "receipts";
 };
+
+-- The kinds of messages without any of those elements that make another one; every other is "normal".
+local KINDS = { chat = "chat", groupchat = "groupchat", error = "bounce" };
 
 local ENCRYPTIONS = {
 	[OMEMO.." encrypted"] = "omemo:siacs"; -- among its elements are lists of devices, too
@@ -43,7 +49,7 @@ end
 local function identifier(id)
 	if not id or id == "" then
 		return "";
-	elseif #id <= 64 and not id:find("[^%w%-_.:]") then
+	elseif #id <= 64 and find(id, "^[%w%-_.:]+$") then
 		return id;
 	end
 	return "sha256:"..sha256(id, true);
@@ -59,6 +65,14 @@ local function speaks(x, source)
 	for i = 1, #x do
 		local child = x[i];
 		if source == "client" or type(child) == "string" or child.name ~= "status" or child[1] then return true; end
+	end
+	return false;
+end
+
+local function has_child(element, name)
+	local tags, xmlns = element.tags, element.attr.xmlns;
+	for i = #tags, 1, -1 do
+		if tags[i].name == name and tags[i].attr.xmlns == xmlns then return true; end
 	end
 	return false;
 end
@@ -80,54 +94,121 @@ local function is_machinery(xmlns, source, stanza)
 	return not source or source == "elsewhere" and not (stanza.attr.from or "/"):find("/", 1, true);
 end
 
--- Adds what one child says about its stanza to `facts`.
-local function read_child(facts, child, source, stanza)
-	local name, xmlns = child.name, child.attr.xmlns;
-	if xmlns == nil then
-		if name == "body" then
-			facts.body, facts.message = child, true;
-		elseif name == "subject" then
-			facts.subject, facts.message = child, true;
-		elseif name == "thread" then
-			facts.thread = true;
-			if source and not is_short(child) then facts.message = true; end
-		else
-			facts.message = true;
-		end
-	elseif xmlns == OMEMO then
-		facts.enc, facts.message = "omemo:siacs", true;
-		facts.keytransport = name == "encrypted" and not child:get_child("payload");
-	elseif xmlns == "urn:xmpp:sid:0" then
-		if name == "origin-id" then facts.oid = child.attr.id; end
-		if source and child[1] then facts.message = true; end
-	elseif source and child[1] and (OPTIONAL[xmlns] or COMPANIONS[xmlns] and xmlns ~= MUC_USER) then
-		facts.message, facts.enc = true, facts.enc or wrapped(child);
-		if xmlns == "urn:xmpp:delay" then facts.delay = child.attr.from or true; end
-	elseif OPTIONAL[xmlns] then
-		facts.optional = OPTIONAL[xmlns];
-	elseif xmlns == MUC_USER then
-		if is_invitation(child) then
-			facts.invite, facts.message = child, true;
-		elseif source and speaks(child, source) then
-			facts.message = true;
-		end
-		facts.muc_user = true;
-	elseif xmlns == "jabber:x:conference" then
-		facts.invite, facts.message = facts.invite or child, true;
-	elseif xmlns == "urn:xmpp:jingle-message:0" or xmlns == "urn:xmpp:jingle-message:1" then
-		facts.call, facts.message = true, true;
-	elseif xmlns == PUBSUB_EVENT or xmlns == "urn:xmpp:mam:2" then
-		local hidden = wrapped(child);
-		facts.enc = facts.enc or hidden;
-		if hidden or not is_machinery(xmlns, source, stanza) then facts.message = true; else facts.machinery = true; end
-	elseif xmlns == PRIVILEGE and source ~= "client" then
-		facts.privilege, facts.message = true, true;
-	elseif xmlns == "urn:xmpp:delay" then
-		facts.delay = child.attr.from or true;
-	elseif not COMPANIONS[xmlns] then
-		facts.enc = facts.enc or ENCRYPTIONS[xmlns.." "..name];
+-- Each of these adds what one child says about its stanza to `facts`; body, OMEMO and what usually goes with them
+-- are `read`'s.
+
+local function read_plain(facts, child, source)
+	local name = child.name;
+	if name == "subject" then
+		facts.subject, facts.message = child, true;
+	elseif name == "thread" then
+		facts.thread = true;
+		if source and not is_short(child) then facts.message = true; end
+	else
 		facts.message = true;
 	end
+end
+
+-- With something inside, somebody could speak through what only goes with a message.
+local function read_companion(facts, child, source)
+	if source and child[1] then
+		facts.message, facts.enc = true, facts.enc or wrapped(child);
+	end
+end
+
+local function read_id(facts, child, source)
+	if child.name == "origin-id" then facts.oid = child.attr.id; end
+	if source and child[1] then facts.message = true; end
+end
+
+local function read_delay(facts, child, source)
+	facts.delay = child.attr.from or true;
+	read_companion(facts, child, source);
+end
+
+local function read_optional(facts, child, source)
+	if source and child[1] then
+		facts.message, facts.enc = true, facts.enc or wrapped(child);
+	else
+		facts.optional = OPTIONAL[child.attr.xmlns];
+	end
+end
+
+local function read_muc_user(facts, child, source)
+	if is_invitation(child) then
+		facts.invite, facts.message = child, true;
+	elseif source and speaks(child, source) then
+		facts.message = true;
+	end
+	facts.muc_user = true;
+end
+
+local function read_invitation(facts, child)
+	facts.invite, facts.message = facts.invite or child, true;
+end
+
+local function read_call(facts)
+	facts.call, facts.message = true, true;
+end
+
+local function read_wrapper(facts, child, source, stanza)
+	local hidden = wrapped(child);
+	facts.enc = facts.enc or hidden;
+	if hidden or not is_machinery(child.attr.xmlns, source, stanza) then facts.message = true; else facts.machinery = true; end
+end
+
+local function read_privilege(facts, _, source)
+	facts.message = true;
+	if source ~= "client" then facts.privilege = true; end
+end
+
+local function read_other(facts, child)
+	facts.enc = facts.enc or ENCRYPTIONS[child.attr.xmlns.." "..child.name];
+	facts.message = true;
+end
+
+-- By namespace; any other element is a message.
+local READERS = {
+	[""] = read_plain;
+	[IDS] = read_id;
+	["urn:xmpp:delay"] = read_delay;
+	[MUC_USER] = read_muc_user;
+	["jabber:x:conference"] = read_invitation;
+	["urn:xmpp:jingle-message:0"] = read_call;
+	["urn:xmpp:jingle-message:1"] = read_call;
+	[PUBSUB_EVENT] = read_wrapper;
+	["urn:xmpp:mam:2"] = read_wrapper;
+	[PRIVILEGE] = read_privilege;
+};
+for xmlns in pairs(OPTIONAL) do READERS[xmlns] = read_optional; end
+for xmlns in pairs(COMPANIONS) do READERS[xmlns] = READERS[xmlns] or read_companion; end
+
+-- Companions that say nothing as long as they are empty, but for an origin-id.
+local QUIET = {};
+for xmlns in pairs(COMPANIONS) do QUIET[xmlns] = READERS[xmlns] == read_companion or READERS[xmlns] == read_id; end
+
+local function text_size(element)
+	local total = 0;
+	for i = 1, #element do
+		if type(element[i]) == "string" then total = total + #element[i]; end
+	end
+	return total;
+end
+
+-- Returns the bytes of an element's texts with the elements around them as XML, without attributes and empty
+-- elements, which would cost more to look at than all the rest. An escape counts as the one character that it
+-- stands for.
+local function size_of(element)
+	local tags, total = element.tags, 2 * #element.name + 5;
+	local elements = #tags;
+	if elements == 0 then
+		return total + (element[2] and text_size(element) or #(element[1] or ""));
+	end
+	for i = 1, elements do
+		local child = tags[i];
+		if child[1] then total = total + size_of(child); end
+	end
+	return #element == elements and total or total + text_size(element);
 end
 
 local function has_text(stanza)
@@ -137,70 +218,70 @@ local function has_text(stanza)
 	return false;
 end
 
--- Returns what the children of `stanza` say. `source` is "client", "elsewhere" (another server, a
--- component) or nil: this server itself. What only servers and services send counts as a message from
--- anybody else, since a person could speak through it.
-local function read(stanza, source)
-	-- Room for what most messages have: a table that grows costs more than the reading.
-	local facts, tags = { message = false, body = false, enc = false, oid = false, keytransport = false }, stanza.tags;
-	for i = 1, #tags do
-		read_child(facts, tags[i], source, stanza);
-	end
-	if #stanza ~= #tags and has_text(stanza) then facts.message = true; end
-	return facts;
-end
-
-local function plain_kind(facts, message_type)
-	if facts.invite then
+-- Returns the kind of a message that has an element of its own, or nil for what gives no record.
+local function kind_of(facts, message_type, extra)
+	local quiet = facts.optional and not extra[facts.optional];
+	if facts.machinery and not (facts.body or facts.enc or facts.subject or facts.invite or facts.call) then
+		return nil;
+	elseif not facts.message and (quiet or not (facts.optional or facts.thread)) then
+		return nil;
+	elseif facts.invite then
 		return "invite";
 	elseif facts.call then
 		return "call";
 	elseif facts.keytransport and not facts.body then
 		return "keytransport";
-	elseif message_type == "groupchat" then
-		return facts.subject and not facts.body and not facts.thread and "subject" or "groupchat";
+	elseif message_type == "groupchat" and facts.subject and not facts.body and not facts.thread then
+		return "subject";
 	end
-	return message_type == "chat" and "chat" or "normal";
+	return KINDS[message_type] or "normal";
 end
 
--- Returns the kind of a message, or nil for what gives no record. `extra` holds the names of the
--- optional kinds that the operator wants: chatstates, markers, receipts.
-local function kind(facts, stanza, extra)
-	local message_type = stanza.attr.type;
-	if message_type == "error" then
-		return "bounce";
-	elseif facts.machinery and not (facts.body or facts.enc or facts.subject or facts.invite or facts.call) then
-		return nil;
-	elseif facts.message or facts.optional and extra[facts.optional] then
-		return plain_kind(facts, message_type);
-	elseif not facts.optional and facts.thread then
-		return plain_kind(facts, message_type);
-	end
+local function is_otr(body)
+	local text = body and body[1];
+	return type(text) == "string" and text:sub(1, 4) == "?OTR";
 end
 
--- Returns the encryption of a message as on the wire.
-local function encryption(facts)
-	local body = facts.body and facts.body[1];
-	if facts.enc then
-		return facts.enc;
-	elseif type(body) == "string" and body:sub(1, 4) == "?OTR" then
-		return "otr";
-	end
-	return "none";
-end
+-- What is said of a message that has nothing but a body, OMEMO and what goes with them.
+local USUAL = {};
 
--- Returns the bytes of an element's names, attributes and texts with the XML around them. Escapes
--- count as the one character that they stand for, so this needs no serialisation.
-local function size(element)
-	local total = 2 * #element.name + 5;
-	for name, value in next, element.attr do
-		total = total + #name + #value + 4;
+-- Returns the kind of a message (or nil for what gives no record), its encryption as on the wire, its origin-id or
+-- false, its size, and what else its elements say. `source` is "client", "elsewhere" (another server, a component)
+-- or nil: this server itself. What only servers and services send counts as a message from anybody else, since a
+-- person could speak through it. `extra` holds the optional kinds that the operator wants.
+local function read(stanza, source, extra)
+	local tags, facts, size = stanza.tags, USUAL, 2 * #stanza.name + 5;
+	local elements, message_type, message, body, enc, oid, keytransport = #tags, stanza.attr.type, false, false, false, false, false;
+	for i = 1, elements do
+		local child = tags[i];
+		local xmlns, content = child.attr.xmlns, child[1];
+		if xmlns == OMEMO then
+			message, enc, keytransport = true, "omemo:siacs", child.name == "encrypted" and not has_child(child, "payload");
+		elseif not xmlns and child.name == "body" then
+			message, body = true, child;
+		elseif not content and QUIET[xmlns] then
+			if xmlns == IDS and child.name == "origin-id" then oid = child.attr.id; end
+		else
+			if facts == USUAL then facts = {}; end
+			(READERS[xmlns or ""] or read_other)(facts, child, source, stanza);
+		end
+		if content then size = size + size_of(child); end
 	end
-	for i = 1, #element do
-		local child = element[i];
-		total = total + (type(child) == "string" and #child or size(child));
+	if #stanza ~= elements then
+		message, size = message or has_text(stanza), size + text_size(stanza);
 	end
-	return total;
+	local kind;
+	if facts ~= USUAL then
+		facts.message, facts.body, facts.keytransport = message or facts.message, body, keytransport;
+		enc, oid = enc or facts.enc, oid or facts.oid;
+		facts.enc = enc;
+		kind = message_type == "error" and "bounce" or kind_of(facts, message_type, extra);
+	elseif message then
+		kind = keytransport and not body and message_type ~= "error" and "keytransport" or KINDS[message_type] or "normal";
+	elseif message_type == "error" then
+		kind = "bounce";
+	end
+	return kind, enc or is_otr(body) and "otr" or "none", oid or false, size, facts;
 end
 
 -- Returns who is said to invite by a mediated invitation (XEP-0045 §7.8.2) that a room passes on: a bare
@@ -212,9 +293,6 @@ end
 
 return {
 	read = read;
-	kind = kind;
-	encryption = encryption;
-	size = size;
 	identifier = identifier;
 	inviter = inviter;
 	MUC_USER = MUC_USER;

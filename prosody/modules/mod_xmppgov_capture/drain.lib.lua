@@ -3,12 +3,11 @@
 
 local st = require "util.stanza";
 local time_now = require "util.time".monotonic;
-local line = module:require "line";
-local reader = module:require "reader";
+local batches = module:require "batch";
+local readers = module:require "reader";
 
-local NAMESPACE = "urn:xmppgov:archive:0";
-local RECORDS, BYTES = 500, 200 * 1024; -- of one batch
-local RECORD_BYTES = 180; -- of a record's XML, besides its values
+local NAMESPACE, item_of = batches.NAMESPACE, readers.item_of;
+local RECORDS, BYTES = 1000, 400 * 1024; -- of one batch
 local FIRST_DELAY, LONGEST_DELAY = 1, 60; -- seconds
 local PATIENCE = 60; -- seconds, for an answer
 local PACE = 0.1; -- seconds from one batch to the next that is not full
@@ -17,72 +16,70 @@ local MOST_LOST = 10; -- records in a row; an archive that refuses more has itse
 local drain = {};
 local drain_mt = { __index = drain };
 
--- `options`: journal, server, archive (addresses), api (the module API of the server's host), log.
+-- `options`: journal, recent (its newest items), server, archive (addresses), api (the module API of the
+-- server's host), log, on_append (function, called after a record that the drain itself has written).
+--
+-- A parcel is what one batch sends: { first =, last =, texts = (joined items), entries = } with the reader's
+-- entries, or without them where the items were at hand.
 local function new(options)
 	return setmetatable({
-		journal = options.journal, reader = reader.new(options.journal),
+		journal = options.journal, recent = options.recent, reader = readers.new(options.journal),
 		server = options.server, archive = options.archive, api = options.api, log = options.log,
-		delay = FIRST_DELAY, sent = -PACE, generation = 0, acknowledged = 0, refused = {}, passed = {},
+		on_append = options.on_append,
+		delay = FIRST_DELAY, sent = -PACE, generation = 0, acknowledged = 0, offered = 0, refused = {}, passed = {},
 		batches = 0, conflicts = 0, limit = RECORDS, lost = 0,
 	}, drain_mt);
 end
 
-local function element(name, attr)
-	return setmetatable({ name = name, attr = attr, tags = {} }, st.stanza_mt);
-end
-
--- A line that is no record's, though it is whole, says nothing that can be sent.
-local function entry_element(entry)
-	local record = not entry.reason and line.attributes(entry.fields, entry.seq, entry.state, entry.sid);
-	if record then return element("record", record); end
-	return element("hole", {
-		first = ("%d"):format(entry.seq), last = ("%d"):format(entry.last), reason = entry.reason or "lost",
-	});
-end
-
--- Takes entries for one batch from the reader. Returns them, or nil if there are none.
+-- Returns the next parcel, or nil if nothing is ready. It comes from the spool as long as the first number is
+-- no longer among the newest ones.
 function drain:_collect()
-	local entries, bytes = {}, 0;
+	local first, recent = self.acknowledged + 1, self.recent;
+	if not recent:has(first) then
+		self:_read_from(first);
+		return self:_read();
+	end
+	self.reading = false;
+	local texts, last = recent:take(self.journal.settled, RECORDS, BYTES);
+	return texts and { first = first, last = last, texts = texts };
+end
+
+function drain:_read_from(first)
+	if self.reading then return; end
+	self.reading = true;
+	self.reader:seek(first);
+end
+
+-- Returns the next parcel from the spool, up to `stop` if that is given.
+function drain:_read(stop)
+	local entries, pieces, bytes = {}, {}, 0;
 	while #entries < self.limit do
 		local entry = self.reader:peek(RECORDS);
-		if not entry or self.refused[entry.seq] and #entries > 0 then break; end
-		local cost = RECORD_BYTES + (entry.fields and #entry.fields or 0);
-		if bytes + cost > BYTES and #entries > 0 then break; end
+		if not entry or entry.last > (stop or entry.last) or self.refused[entry.seq] and #entries > 0 then break; end
+		local item, ending = item_of(entry);
+		bytes = bytes + #item + #ending;
+		if bytes > BYTES and #entries > 0 then break; end
 		self.reader:take();
 		if self.refused[entry.seq] then
 			self:_pass(entry);
 		else
-			bytes = bytes + cost;
-			entries[#entries + 1] = entry;
+			entries[#entries + 1], pieces[#pieces + 1], pieces[#pieces + 2] = entry, item, ending;
 		end
 	end
-	return entries[1] and entries or nil;
+	if not entries[1] then return nil; end
+	return { first = entries[1].seq, last = entries[#entries].last, texts = { batches.join(pieces, 1, #pieces) }, entries = entries };
 end
 
 -- Goes past a number that the archive holds with other content: its record gets a new number, once.
 function drain:_pass(entry)
 	self.refused[entry.seq], self.passed[entry.seq] = nil, true;
 	self.acknowledged = math.max(self.acknowledged, entry.last);
-	if entry.reason then return; end
-	local journal = self.journal;
-	local seq = journal:next_seq();
-	if seq and journal:append(seq, "r\t"..seq.."\t"..entry.fields) then
+	local seq = self.journal.seq + 1;
+	if entry.item and self.journal:append(batches.renumbered(entry.item, seq)) then
 		self.passed[seq] = true;
+		self.recent:clear(seq + 1);
 		self.on_append();
 	end
-end
-
-function drain:_batch(entries)
-	local first, last = entries[1].seq, entries[#entries].last;
-	local batch = element("batch", {
-		xmlns = NAMESPACE, epoch = ("%d"):format(self.journal.epoch),
-		first = ("%d"):format(first), last = ("%d"):format(last),
-	});
-	for i = 1, #entries do
-		local child = entry_element(entries[i]);
-		batch[i], batch.tags[i] = child, child;
-	end
-	return batch, last;
 end
 
 -- Sends a request and calls `answered(payload)` or `refused(condition, stanza)`, unless a newer
@@ -134,23 +131,25 @@ function drain:kick()
 	if self.busy or self.timer or not self.journal.healthy then return; end
 	if not self.settled then return self:_ask(); end
 	if self:_gather() then return; end
-	local entries = self.pending or self:_collect();
-	if not entries then
+	local parcel = self.pending or self:_collect();
+	if not parcel then
 		return self.journal:release(self.acknowledged);
 	end
-	self.pending, self.sent = entries, time_now();
-	local batch, last = self:_batch(entries);
+	self.pending, self.sent, self.offered = parcel, time_now(), math.max(self.offered, parcel.last);
+	local waiting = math.max(0, self.journal.seq - parcel.last);
+	local batch = batches.batch(self.journal.epoch, parcel.first, parcel.last, waiting, parcel.texts);
 	self:_request("set", batch, function (payload)
-		self:_committed(payload, last, entries[1].fields or entries[#entries].fields);
+		self:_committed(payload, parcel);
 	end, function (condition, stanza)
-		self:_refused(condition, stanza, entries);
+		self:_refused(condition, stanza, parcel);
 	end);
 end
 
--- The archive's connection is new: whatever was under way is void, and there is no reason to wait.
+-- The archive's connection is new: whatever was under way is void, and there is no reason to wait. It is asked
+-- again what it has, which tells one that was put back to an earlier state.
 function drain:connected()
 	self.generation = self.generation + 1;
-	self.busy, self.delay = false, FIRST_DELAY;
+	self.busy, self.delay, self.settled = false, FIRST_DELAY, false;
 	if self.timer then
 		self.timer:stop();
 		self.timer = nil;
@@ -183,18 +182,24 @@ function drain:_well()
 	self.trouble, self.delay = nil, FIRST_DELAY;
 end
 
--- Returns the time (milliseconds) of the oldest record that the archive has not answered for, or nil.
+-- Returns the time (milliseconds) of the oldest record that the archive has not answered for, or nil. A hole
+-- and a message that is only counted have none.
 function drain:oldest()
-	local entry = self.pending and self.pending[1] or self.reader:peek(RECORDS);
-	local fields = entry and entry.fields;
-	return fields and line.time_of(fields);
+	local first, pending = self.acknowledged + 1, self.pending;
+	if first > self.journal.seq then return nil; end
+	local text = pending and pending.texts[1] or self.recent:has(first) and self.recent:oldest();
+	if text then return batches.time_of(text); end
+	self:_read_from(first);
+	local entry = self.reader:peek(RECORDS);
+	return entry and entry.item and batches.time_of(entry.item);
 end
 
 -- Asks what the archive has of this epoch, so that a restart sends nothing twice.
 function drain:_ask()
-	local epoch = ("%d"):format(self.journal.epoch);
-	self:_request("get", element("status", { xmlns = NAMESPACE, epoch = epoch }), function (payload)
-		local last = payload and payload.attr.epoch == epoch and tonumber(payload.attr.last);
+	local journal = self.journal;
+	local waiting = self.known and journal.seq - self.acknowledged;
+	self:_request("get", batches.status(journal.epoch, waiting), function (payload)
+		local last = payload and tonumber(payload.attr.epoch) == journal.epoch and tonumber(payload.attr.last);
 		if not last then return self:_trouble("its status cannot be read"); end
 		self:_settle(math.floor(last));
 	end, function (condition)
@@ -203,33 +208,35 @@ function drain:_ask()
 end
 
 function drain:_settle(last)
-	local known = self.journal.recovered or 0;
+	local known = math.max(self.journal.recovered or 0, self.offered);
 	if last > known then
 		self.log("error", "ALARM: the archive has numbers up to %d, this spool had only given out %d; going on behind them", last, known);
 		self.journal:skip_to(last);
+		self.recent:clear(self.journal.seq + 1);
 	end
-	self.settled = true;
+	self.settled, self.known = true, true;
 	self:_well();
 	self:_seek(math.min(last, known));
 end
 
+-- Goes on behind `acknowledged`.
 function drain:_seek(acknowledged)
-	self.acknowledged, self.pending = acknowledged, nil;
-	self.reader:seek(acknowledged + 1);
+	self.acknowledged, self.pending, self.reading = acknowledged, nil, false;
 	self:kick();
 end
 
-function drain:_committed(payload, last, records)
+function drain:_committed(payload, parcel)
 	local committed = payload and payload.name == "committed" and tonumber(payload.attr.last);
-	if not committed or committed < last then
+	if not committed or committed < parcel.last then
 		return self:_trouble("it answered without committing");
 	end
-	self.pending, self.acknowledged = nil, last;
+	self.pending, self.acknowledged = nil, parcel.last;
 	self.batches = self.batches + 1;
 	self.limit = math.min(self.limit * 2, RECORDS);
-	if records then self.lost = 0; end
+	local entries = parcel.entries;
+	if not entries or entries[1].item or entries[#entries].item then self.lost = 0; end
 	self:_well();
-	self.journal:release(last);
+	self.journal:release(parcel.last);
 	self:kick();
 end
 
@@ -239,46 +246,60 @@ local function detail(stanza, name)
 	return child and tonumber(child.attr.seq) and math.floor(tonumber(child.attr.seq));
 end
 
-function drain:_refused(condition, stanza, entries)
+-- Returns the entries of a parcel, read from the spool where it was not; everything that waits is then read from
+-- there, where what is lost and refused is told apart.
+function drain:_entries(parcel)
+	if not parcel.entries then
+		self.recent:clear(self.journal.seq + 1);
+		self.reading = false;
+		self:_read_from(parcel.first);
+		local read = self:_read(parcel.last);
+		parcel.entries = read and read.entries or {};
+	end
+	return parcel.entries;
+end
+
+function drain:_refused(condition, stanza, parcel)
 	local known, expected = detail(stanza, "known"), detail(stanza, "expected");
 	if condition == "conflict" and known then
-		return self:_conflict(known, entries);
-	elseif condition == "unexpected-request" and expected and expected < entries[1].seq then
+		return self:_conflict(known, parcel);
+	elseif condition == "unexpected-request" and expected and expected < parcel.first then
 		self.log("warn", "The archive expects number %d; going back", expected);
 		return self:_seek(expected - 1);
 	elseif condition == "bad-request" then
-		return self:_malformed(entries);
+		return self:_malformed(parcel);
 	end
 	self:_trouble(condition);
 end
 
 -- The archive takes nothing of this batch. Half of it is tried, until it is the one record that the
 -- archive cannot take; that is lost, and what waits behind it is not.
-function drain:_malformed(entries)
-	local first = entries[1];
+function drain:_malformed(parcel)
+	local first, entries = parcel.first, self:_entries(parcel);
 	if #entries > 1 then
-		self.limit = math.floor(#entries / 2);
-		return self:_seek(first.seq - 1);
-	elseif first.reason or self.lost >= MOST_LOST then
+		self.limit = #entries // 2;
+		return self:_seek(first - 1);
+	end
+	local entry = entries[1];
+	if not entry or entry.reason or self.lost >= MOST_LOST then
 		return self:_trouble("bad-request");
 	end
-	local ok, err = self.journal:lose(first.seq);
+	local ok, err = self.journal:lose(first);
 	if not ok then return self:_trouble(err); end
 	self.lost = self.lost + 1;
 	self.log("error", "ALARM: the archive refuses the record %d of epoch %d as malformed; it is lost, and a hole says so",
-		first.seq, self.journal.epoch);
-	self:_seek(first.seq - 1);
+		first, self.journal.epoch);
+	self:_seek(first - 1);
 end
 
 -- The archive holds this number with other content. That stands; our record gets a new number.
-function drain:_conflict(known, entries)
+function drain:_conflict(known, parcel)
 	self.conflicts = self.conflicts + 1;
 	self.log("error", "ALARM: the archive has other content for number %d of epoch %d", known, self.journal.epoch);
-	for i = 1, #entries do
-		local entry = entries[i];
+	for _, entry in ipairs(self:_entries(parcel)) do
 		if entry.seq <= known and known <= entry.last and not self.passed[entry.seq] then
 			self.refused[entry.seq] = true;
-			return self:_seek(entries[1].seq - 1);
+			return self:_seek(parcel.first - 1);
 		end
 	end
 	self:_trouble("conflict");

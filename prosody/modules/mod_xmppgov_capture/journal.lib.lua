@@ -6,7 +6,7 @@ local line = module:require "line";
 local lost = module:require "lost";
 local segments = module:require "segments";
 
-local seal, is_record = line.seal, line.is_record;
+local seal = line.seal;
 local PRIVATE_FILE, PRIVATE_FOLDER = 384, 448; -- 0600, 0700
 
 local journal = {};
@@ -29,30 +29,34 @@ end
 
 -- `options`: folder, boot (this boot's identity), reserve (numbers), segment_size and idle_size
 -- (bytes), now (function: unix seconds), log (function: level, format, …).
+--
+-- `seq` is the last number given out, `synced` the last one that is on the disk, `confirmed` the last one up
+-- to which everything is known as handed on, `settled` the last one of which that is on the disk.
 local function new(options)
 	return setmetatable({
 		folder = options.folder, boot = options.boot, reserve = options.reserve,
 		segment_size = options.segment_size, idle_size = options.idle_size,
 		now = options.now, log = options.log,
-		list = {}, lost = {}, seq = 0, reserved = 0, confirmed = 0, missed = 0, amendments = {},
+		list = {}, lost = {}, amendments = {},
+		seq = 0, reserved = 0, synced = 0, confirmed = 0, settled = 0, missed = 0, durable = 0,
 	}, journal_mt);
 end
 
 -- Opens the spool, or makes it, and settles what the last run left. Returns true, or nil and why not.
 function journal:open()
 	local ok, err = uv.fs_mkdir(self.folder, PRIVATE_FOLDER);
-	if not ok and not err:find("^EEXIST") then return nil, err; end
+	if not ok and not err:find("^EEXIST") then return self:_fail(err); end
 	self.list, err = segments.list(self.folder);
 	if not self.list then
 		self.list = {};
-		return nil, err;
+		return self:_fail(err);
 	end
 	ok, err = self:_open_last();
-	self.healthy, self.problem = ok, err;
 	if not ok then
 		self:_close_files();
-		return ok, err;
+		return self:_fail(err);
 	end
+	self.healthy, self.problem = true, nil;
 	self.lost = lost.load(self.folder, self.epoch, self.list[1].first);
 	return ok;
 end
@@ -89,6 +93,7 @@ end
 function journal:_settle(state)
 	local ok, err = uv.fs_ftruncate(self.fd, state.size);
 	if not ok then return nil, err; end
+	self.durable = 0;
 	self.epoch, self.seq, self.confirmed = state.epoch, state.last, state.confirmed;
 	self.reserved = state.reserved or state.last;
 	if state.damaged and state.damaged > 0 then
@@ -103,7 +108,9 @@ function journal:_settle(state)
 		self.seq = self.reserved;
 	end
 	self.confirmed, self.recovered = self.seq, self.seq;
-	return self:_write_synced(text..seal("c\t"..self.seq)..self:_reservation());
+	ok, err = self:_write_synced(text..seal("c\t"..self.seq)..self:_reservation());
+	if ok and state.version ~= "2" then return self:_start_segment(); end -- a segment's lines are of one version
+	return ok, err;
 end
 
 function journal:_reservation()
@@ -123,37 +130,56 @@ function journal:_write(text)
 end
 
 function journal:_fail(err)
-	if self.healthy then
+	if self.healthy ~= false then
 		self.log("error", "The spool cannot be written: %s", err);
 	end
 	self.healthy, self.problem = false, err;
 	return nil, err;
 end
 
-function journal:_write_synced(text)
-	self:_finish_sync();
-	local ok, err = self:_write(text);
-	if not ok then return nil, err; end
-	ok, err = uv.fs_fdatasync(self.fd);
+-- What a sync that begins now brings to the disk.
+function journal:_reach()
+	return { offset = self.offset, seq = self.seq, confirmed = self.confirmed, reserving = self.reserving };
+end
+
+-- A sync has ended; one that began later may have ended before it.
+function journal:_reached(reach)
+	self.durable = math.max(self.durable, reach.offset);
+	self.synced = math.max(self.synced, reach.seq);
+	self.settled = math.max(self.settled, reach.confirmed);
+	self.reserved = math.max(self.reserved, reach.reserving);
+end
+
+-- Brings everything written to the disk while the server waits. Returns true, or nil and why not.
+function journal:sync()
+	local ok, err = uv.fs_fdatasync(self.fd);
 	if not ok then return self:_fail(err); end
-	self.reserved = self.reserving;
-	self.durable = self.offset;
+	self:_reached(self:_reach());
 	return true;
 end
 
+function journal:_write_synced(text)
+	local ok, err = self:_write(text);
+	if not ok then return nil, err; end
+	return self:sync();
+end
+
+-- Makes the next segment the current one. Records that wait in an earlier one are told by its first "c".
 function journal:_start_segment()
 	local first = self.seq + 1;
 	local segment = { first = first, path = segments.path_of(self.folder, first) };
 	local fd, file = open_file(segment.path);
 	if not fd then return nil, file; end
-	local old = { fd = self.fd, file = self.file, current = self.current, offset = self.offset };
-	self.fd, self.file, self.current, self.offset = fd, file, segment, 0;
-	local ok, err = self:_write_synced(segments.header(self.epoch, first)..self:_reservation());
+	local old = { fd = self.fd, file = self.file, current = self.current, offset = self.offset, durable = self.durable };
+	self.fd, self.file, self.current, self.offset, self.durable = fd, file, segment, 0, 0;
+	local text = segments.header(self.epoch, first)..self:_reservation();
+	if self.confirmed < self.seq then text = text..seal("c\t"..self.confirmed); end
+	local ok, err = self:_write_synced(text);
 	if ok then ok, err = segments.sync_folder(self.folder); end
 	if not ok then
 		self:_close_files();
 		os.remove(segment.path);
-		self.fd, self.file, self.current, self.offset = old.fd, old.file, old.current, old.offset;
+		self.fd, self.file, self.current, self.offset, self.durable = old.fd, old.file, old.current, old.offset, old.durable;
 		return nil, err;
 	end
 	if old.fd then
@@ -164,25 +190,21 @@ function journal:_start_segment()
 	return true;
 end
 
--- Returns the number of the record to come, or nil and why there can be none.
-function journal:next_seq()
+-- Appends the line of the number behind `seq`, given without its check value. Returns true, or nil and why not.
+function journal:append(text)
 	if not self.healthy then return nil, self.problem; end
-	local seq = self.seq + 1;
-	if seq > self.reserved then
+	if self.seq >= self.reserved then
 		local ok, err = self:_write_synced(self:_reservation());
 		if not ok then return nil, err; end
 	end
-	return seq;
-end
-
--- Appends the record `seq` as `text`, its line without the check value. Returns its number, or nil and
--- why not. Whoever made the fields: a line that is not one whole record is not written.
-function journal:append(seq, text)
-	if not is_record(text) then return nil, "a field has a tab or another control character"; end
-	local ok, err = self:_write(seal(text));
-	if not ok then return nil, err; end
-	self.seq = seq;
-	return seq;
+	text = seal(text);
+	local ok, err = self.file:write(text);
+	if not ok then
+		uv.fs_ftruncate(self.fd, self.offset);
+		return self:_fail(err);
+	end
+	self.offset, self.seq = self.offset + #text, self.seq + 1;
+	return true;
 end
 
 -- Makes a hole of the record `seq`, for ever. Returns true when that is on the disk, or nil and why not.
@@ -200,96 +222,105 @@ end
 -- Adds the stanza-id of a record, which became known after it was written.
 function journal:amend(seq, stanza_id)
 	local list = self.amendments;
-	if stanza_id:find("%c") then return; end
 	list[#list + 1] = seq.."\t"..stanza_id;
 end
 
--- Whether there is something that a later `tick` has to write or sync.
+-- Whether there is something to confirm or to sync.
 function journal:is_dirty()
-	return self.seq > self.confirmed or #self.amendments > 0 or self.syncing ~= nil;
+	return self.seq > self.confirmed or #self.amendments > 0 or self.offset > self.durable;
 end
 
--- Confirms everything captured so far as handed on, and starts to sync it in the background. It must
--- be called from the main loop, where no delivery is under way.
-function journal:tick()
-	if not self.healthy or self.syncing or not self:is_dirty() then return; end
-	local text = "";
+-- Confirms what was captured before the number `waiting` (nil: everything) as handed on. It must be called
+-- from the main loop, where no other delivery is under way.
+function journal:confirm(waiting)
+	if not self.healthy then return; end
+	local text, confirmed = "", waiting and waiting - 1 or self.seq;
 	if #self.amendments > 0 then
 		text = seal("a\t"..table.concat(self.amendments, "\t"));
 		self.amendments = {};
 	end
-	text = text..seal("c\t"..self.seq);
-	local seq, reserving = self.seq, nil;
-	if self.reserved - seq < self.reserve / 2 then
-		text = text..self:_reservation();
-		reserving = self.reserving;
-	end
-	if not self:_write(text) then return; end
-	self.confirmed = seq;
-	if self.offset >= self.segment_size then
-		return self:_rotate();
-	end
-	self:_start_sync(reserving);
+	if confirmed > self.confirmed then text = text..seal("c\t"..confirmed); end
+	if self.reserving - self.seq < self.reserve / 2 then text = text..self:_reservation(); end
+	if text ~= "" and not self:_write(text) then return; end
+	self.confirmed = math.max(self.confirmed, confirmed);
 end
 
-function journal:_start_sync(reserving)
-	local offset = self.offset;
+-- Syncs in the background what is written; `syncing` is nil again when that has ended. Returns whether it began.
+function journal:start_sync()
+	if self.syncing or not self.healthy then return false; end
+	local reach = self:_reach();
 	self.syncing = uv.fs_fdatasync(self.fd, function (err)
 		self.syncing = nil;
 		if err then return self:_fail(err); end
-		self.durable = offset;
-		if reserving then self.reserved = math.max(self.reserved, reserving); end
+		self:_reached(reach);
 	end);
-end
-
--- Collects a sync that has ended. Returns true if there is none under way.
-function journal:poll()
-	if self.syncing then uv.run("nowait"); end
-	return self.syncing == nil;
+	return true;
 end
 
 function journal:_finish_sync()
 	while self.syncing do uv.run("once"); end
 end
 
-function journal:_rotate()
-	local ok, err = uv.fs_fdatasync(self.fd);
-	if ok then
-		self.durable = self.offset;
-		ok, err = self:_start_segment();
-	end
+-- Goes on in a new segment if the current one has `size` bytes; while a sync is under way, it cannot.
+function journal:rotate(size)
+	if self.syncing or not self.healthy or self.offset < (size or self.segment_size) then return; end
+	if not self:sync() then return; end
+	local ok, err = self:_start_segment();
 	if not ok then self:_fail(err); end
 end
 
 -- Deletes the segments that hold nothing behind `acknowledged`; a large current one is closed first.
 function journal:release(acknowledged)
-	local idle = acknowledged >= self.seq and not self:is_dirty();
-	if idle and self.healthy and self.offset >= self.idle_size then
-		self:_rotate();
+	if acknowledged >= self.seq and not self:is_dirty() then
+		self:rotate(self.idle_size);
 	end
 	while self.list[2] and self.list[2].first <= acknowledged + 1 do
 		os.remove(table.remove(self.list, 1).path);
 	end
 end
 
--- Tries to write again after a failure. Messages that passed without a record meanwhile (`missed`)
--- leave a hole of as many numbers. Returns true when the spool is healthy.
+-- Writes anew what was not yet synced: after a failed sync, the kernel may take it for written.
+function journal:_write_again()
+	if self.offset == self.durable then return true; end
+	local fd, err = uv.fs_open(self.current.path, "r+", 0);
+	if not fd then return nil, err; end
+	local text, ok;
+	text, err = uv.fs_read(fd, self.offset - self.durable, self.durable);
+	if text then ok, err = uv.fs_write(fd, text, self.durable); end
+	uv.fs_close(fd);
+	return ok, err;
+end
+
+-- Returns the lines that settle what was captured before a failure: all of it has been handed on, or, where
+-- messages were refused that have a record (`doubtful`), that is not sure.
+function journal:_settlement()
+	local text = "";
+	if #self.amendments > 0 then text = seal("a\t"..table.concat(self.amendments, "\t")); end
+	if self.seq > self.confirmed then
+		local first = self.confirmed + 1;
+		text = text..seal(self.doubtful and ("u\t%d\t%d"):format(first, self.seq) or "c\t"..self.seq);
+	end
+	return text;
+end
+
+-- Tries to write again after a failure. Messages that passed without a record meanwhile (`missed`) leave a hole
+-- of as many numbers. Returns true when the spool is healthy.
 function journal:recover()
 	if self.healthy then return true; end
 	if not self.fd and not self:open() then return false; end
 	self:_finish_sync();
-	if not uv.fs_ftruncate(self.fd, self.offset) then return false; end
-	local last, text = self.seq + self.missed, "";
+	if not uv.fs_ftruncate(self.fd, self.offset) or not self:_write_again() then return false; end
+	local before, last, text = self.seq, self.seq + self.missed, self:_settlement();
 	if self.missed > 0 then
-		text = seal(("h\t%d\t%d\tlost"):format(self.seq + 1, last));
+		text = text..seal(("h\t%d\t%d\tlost"):format(self.seq + 1, last));
 	end
-	local before = self.seq;
 	self.seq = last;
-	if not self:_write_synced(text..self:_reservation()) then
+	if not self:_write_synced(text..seal("c\t"..last)..self:_reservation()) then
 		self.seq = before;
 		return false;
 	end
-	self.missed, self.healthy, self.problem = 0, true, nil;
+	self.confirmed, self.settled, self.amendments = last, last, {};
+	self.missed, self.doubtful, self.healthy, self.problem = 0, nil, true, nil;
 	self.log("info", "The spool can be written again");
 	return true;
 end
@@ -306,8 +337,7 @@ end
 function journal:close()
 	if not self.fd then return; end
 	self:_finish_sync();
-	self:tick();
-	self:_finish_sync();
+	self:confirm();
 	self.reserving = self.seq;
 	self:_write_synced(seal(("n\t%d\t%s"):format(self.seq, self.boot)));
 end

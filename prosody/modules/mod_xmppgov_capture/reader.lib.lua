@@ -1,14 +1,20 @@
 -- Reads the spool back in order: only what is synced, and only records whose message has been handed
--- on or that a restart has marked. Every number comes once, in a record or in a hole.
+-- on or that a restart has marked. Every number comes once, in a record, a counted message or a hole.
 
 local uv = require "luv";
 local segments = module:require "segments";
+local batch = module:require "batch";
+local older = module:require "older";
+
+local ENDS, is_item, number_of = batch.ENDS, batch.is_item, batch.number_of;
 
 local integer = function (text) return math.floor(tonumber(text)); end;
 
 local reader = {};
 local reader_mt = { __index = reader };
 
+-- An entry is { seq =, last = } with one of: item (a record's or a counted message's; then also ending) or
+-- reason (of a hole).
 local function new(journal)
 	local self = setmetatable({ journal = journal }, reader_mt);
 	self:seek(0);
@@ -37,15 +43,18 @@ function reader:_emit(entry)
 	self.next = entry.last + 1;
 end
 
-function reader:_release(unconfirmed_from)
+-- Lets go what lies up to `last`; records from `unconfirmed` on are so.
+function reader:_release(last, unconfirmed)
 	local window = self.window;
 	self.window = {};
 	for i = 1, #window do
 		local entry = window[i];
-		if not entry.reason then
-			entry.state = unconfirmed_from and entry.seq >= unconfirmed_from and "unconfirmed" or "accepted";
+		if entry.seq > last then
+			self.window[#self.window + 1] = entry;
+		else
+			entry.state = entry.seq >= unconfirmed and "unconfirmed" or "accepted";
+			self:_emit(entry);
 		end
-		self:_emit(entry);
 	end
 end
 
@@ -60,27 +69,44 @@ function reader:_amend(text)
 	end
 end
 
--- Takes one line of a segment into account.
+function reader:_add(seq, last, name, value)
+	local entry = { seq = seq, last = last };
+	if self.journal.lost[seq] then name, value = "reason", "lost"; end
+	if value == nil then name, value = "reason", "lost"; end
+	entry[name] = value;
+	self.window[#self.window + 1] = entry;
+	return entry;
+end
+
+local LINES = {
+	a = reader._amend;
+	c = function (self, text) self:_release(integer(text:match("%d+")), math.huge); end;
+	u = function (self, text)
+		local first, last = text:match("(%d+)\t(%d+)");
+		self:_release(integer(last), integer(first));
+	end;
+	h = function (self, text)
+		local first, last, reason = text:match("(%d+)\t(%d+)\t(%l+)$");
+		self:_add(integer(first), integer(last), "reason", reason);
+	end;
+	r = function (self, text)
+		local seq, item, sid = older.record(text);
+		self:_add(seq, seq, "item", item).sid = sid;
+	end;
+};
+
+-- Takes one line of a segment into account. A whole line that is no item says nothing that can be sent.
 function reader:_read_line(text, start)
 	if not text then
 		self.journal.log("error", "Damaged line in %s at %d", self.segment.path, start);
 		return;
 	end
-	local tag, rest = text:sub(1, 1), text:sub(3);
-	if tag == "r" then
-		local seq, fields = rest:match("^(%d+)\t(.*)$");
-		seq = integer(seq);
-		self.window[#self.window + 1] = self.journal.lost[seq] and { seq = seq, last = seq, reason = "lost" }
-			or { seq = seq, last = seq, fields = fields };
-	elseif tag == "a" then
-		self:_amend(text);
-	elseif tag == "c" then
-		self:_release();
-	elseif tag == "u" then
-		self:_release(integer(rest:match("^%d+")));
-	elseif tag == "h" then
-		local first, last, reason = rest:match("^(%d+)\t(%d+)\t(%l+)$");
-		self.window[#self.window + 1] = { seq = integer(first), last = integer(last), reason = reason };
+	local name, seq = number_of(text);
+	if not name then
+		local read = LINES[text:match("^(%l)\t")];
+		if read then read(self, text); end
+	elseif is_item(text) then
+		self:_add(seq, seq, "item", text);
 	end
 end
 
@@ -129,4 +155,18 @@ function reader:take()
 	self.head = self.head + 1;
 end
 
-return { new = new };
+-- Returns what is sent for an entry, and its end.
+local function item_of(entry)
+	local item = entry.item;
+	if not item then
+		return batch.hole(entry.seq, entry.last, entry.reason), ENDS.plain;
+	elseif number_of(item) ~= "record" then
+		return item, ENDS.plain;
+	end
+	return item, entry.sid and batch.end_with_sid(entry.sid, entry.state) or ENDS[entry.state];
+end
+
+return {
+	new = new;
+	item_of = item_of;
+};

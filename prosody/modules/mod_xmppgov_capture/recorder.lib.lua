@@ -1,16 +1,18 @@
--- Turns a message that is about to be delivered into one record of the spool, or refuses it.
+-- Turns a message that is about to be delivered into one record of a spool, or refuses it.
 
 local st = require "util.stanza";
-local jid_host = require "util.jid".host;
+local jid_bare, jid_host = require "util.jid".bare, require "util.jid".host;
 local time_now = require "util.time".now;
-local address = module:require "address";
+local bare_of = module:require "address".bare;
 local classify = module:require "classify";
+local thaw = module:require "thaw";
 local uuid7 = module:require "uuid7".generate;
 
 local hosts = prosody.hosts;
-local floor, is_bare = math.floor, address.is_bare;
-local read, kind_of, encryption, size_of, identifier =
-	classify.read, classify.kind, classify.encryption, classify.size, classify.identifier;
+local floor = math.floor;
+local read, identifier = classify.read, classify.identifier;
+
+local GATE = 50; -- priority
 
 -- Why a message is refused: condition -> type and text.
 local REFUSALS = {
@@ -22,38 +24,36 @@ local REFUSALS = {
 local recorder = {};
 local recorder_mt = { __index = recorder };
 
--- `options`: journal, extra (set of optional kinds), closed (refuse what cannot be recorded),
--- counters, on_append (function, called after each record).
+-- `options`: extra (set of optional kinds), policies, counters.
 local function new(options)
-	return setmetatable({
-		journal = options.journal, extra = options.extra, closed = options.closed,
-		counters = options.counters, on_append = options.on_append,
+	local self = setmetatable({
+		extra = options.extra, policies = options.policies, counters = options.counters, guarded = {}, sick = false,
 	}, recorder_mt);
+	function self.on_message(event) return self:gate(event); end
+	return self;
 end
 
 -- Returns how a message came into this server.
 local function path_of(origin)
 	local kind = origin and origin.type;
-	if kind == "s2sin" or kind == "s2sout" then
+	if kind == "c2s" then
+		return origin.send and "c2s" or "local";
+	elseif kind == "s2sin" or kind == "s2sout" then
 		return "s2s-in";
-	elseif kind == "component" and origin.stream then
-		return "component"; -- a host of our own that sends has this type, too, but no stream
 	end
-	return kind == "c2s" and origin.send and "c2s" or "local";
+	return kind == "component" and origin.stream and "component" or "local"; -- our hosts have this type, but no stream
 end
 
 -- Returns who made a message, as `classify.read` asks: "client", "elsewhere" or nil.
 local function source_of(origin)
-	if not origin then return nil; end
-	local kind = origin.type;
+	local kind = origin and origin.type;
 	if kind == "c2s" then return "client"; end
 	return (kind == "s2sin" or kind == "s2sout" or kind == "component" and origin.stream) and "elsewhere" or nil;
 end
 
--- Returns what a message's elements say, and its kind, or nil for what gives no record.
+-- Returns what `classify.read` says of a message.
 function recorder:examine(origin, stanza)
-	local facts = read(stanza, source_of(origin));
-	return facts, kind_of(facts, stanza, self.extra);
+	return read(stanza, source_of(origin), self.extra);
 end
 
 -- Counts a message that gives no record.
@@ -77,42 +77,72 @@ end
 
 -- Refuses what could not be recorded before archives, carbons and push see it.
 function recorder:gate(event)
-	if self.journal.healthy or not self.closed then return; end
-	local _, kind = self:examine(event.origin, event.stanza);
-	if kind then
+	if not self.sick then return; end
+	local policy = self.policies:of_stanza(event.stanza);
+	if policy.level == "none" or not policy.closed or policy.channel.journal.healthy then return; end
+	if self:examine(event.origin, event.stanza) then
 		return refuse(event.origin, event.stanza, "resource-constraint");
 	end
 end
 
--- Writes one record; "" stands for what is absent, `oid` and `sid` may be nil. It takes many parameters
--- because a table for each message costs more, in the collector, than all the rest. Returns the record's
--- number or nil, and the condition with which the message has to be refused, if it has to.
-function recorder:record(stanza, facts, kind, path, from, to, room, occupants, oid, sid)
-	local journal, counters = self.journal, self.counters;
-	if not (is_bare(from) and (to == "" or is_bare(to)) and (room == "" or is_bare(room))) then
+-- Hooks the gate to a host's events; they come to it only while a spool cannot be written.
+function recorder:guard(api, events)
+	for _, event in ipairs(events) do
+		self.guarded[#self.guarded + 1] = { api = api, event = event };
+		if self.sick then api:hook(event, self.on_message, GATE); end
+	end
+end
+
+-- Tells whether there is a spool that cannot be written.
+function recorder:set_sick(sick)
+	if sick == self.sick then return; end
+	self.sick = sick;
+	for _, at in ipairs(self.guarded) do
+		if sick then at.api:hook(at.event, self.on_message, GATE); else at.api:unhook(at.event, self.on_message); end
+	end
+end
+
+-- Waits for a record. A session may end meanwhile: who comes behind then finds no more of it than the message
+-- says. Returns true, or nil if the record is not on the disk.
+local function wait(channel, seq, origin, stanza)
+	local ok = channel:wait(seq);
+	if origin and origin.destroyed and not stanza.attr.to then
+		stanza.attr.to = jid_bare(stanza.attr.from);
+	end
+	thaw(origin);
+	return ok;
+end
+
+-- Writes one record under `policy`, and waits for it where that says so; "" stands for what is absent, `oid` and
+-- `sid` may be false. Returns the record's number, if there is one that can be amended, and the condition with which
+-- the message has to be refused, if it has to.
+function recorder:record(policy, origin, stanza, kind, path, from, to, room, occupants, size, enc, oid, sid)
+	local level, channel = policy.level, policy.channel;
+	if bare_of[from] ~= from or to ~= "" and bare_of[to] ~= to or room ~= "" and bare_of[room] ~= room then
 		return nil, "jid-malformed"; -- nobody has such an address, and the archive knows none
+	elseif level == "none" then
+		self.counters.left_out = self.counters.left_out + 1;
+		return nil;
 	end
-	local now = floor(time_now() * 1000);
-	local seq, err = journal:next_seq();
-	if seq then
-		seq, err = journal:append(seq, "r\t"..seq.."\t"..uuid7(now).."\t"..now.."\t"..kind.."\t"..path.."\t"..from.."\t"..to
-			.."\t"..room.."\t"..occupants.."\t"..size_of(stanza).."\t"..encryption(facts).."\t"..identifier(oid).."\t"..identifier(sid));
+	local seq, err;
+	if level == "counts" then
+		seq, err = channel:count(room ~= "" and hosts[jid_host(room)] and room or "");
+	else
+		local now = floor(time_now() * 1000);
+		seq, err = channel:record(uuid7(now), now, kind, path, from, to, room, occupants, size, enc, identifier(oid));
+		if sid and seq then channel:amend(seq, identifier(sid)); end
 	end
-	if seq then
-		counters.records = counters.records + 1;
-		self.on_append();
-		return seq;
-	elseif self.closed then
+	if not policy.closed then
+		if not seq then channel:miss(err); end
+	elseif not seq or not wait(channel, seq, origin, stanza) then
 		return nil, "resource-constraint";
 	end
-	journal.missed = journal.missed + 1;
-	counters.missed = counters.missed + 1;
-	module:log("warn", "A message passed without a record: %s", err);
+	return level == "full" and seq or nil;
 end
 
 -- Adds the stanza-id that an archive of this server gave a recorded message.
-function recorder:amend(seq, id)
-	self.journal:amend(seq, identifier(id));
+local function amend(policy, seq, id)
+	policy.channel:amend(seq, identifier(id));
 end
 
 -- Returns the stanza-id (XEP-0359) that the archive of `by` put into a stanza.
@@ -126,15 +156,15 @@ local function stanza_id(stanza, by)
 	end
 end
 
--- Hooks a method of `self` to several events of a host.
-local function hook_each(api, events, priority, self, method)
-	local function handler(event) return self[method](self, event); end
+-- Hooks a handler to several events of a host.
+local function hook_each(api, events, priority, handler)
 	for _, event in ipairs(events) do api:hook(event, handler, priority); end
 end
 
 return {
 	new = new;
 	refuse = refuse;
+	amend = amend;
 	path_of = path_of;
 	stanza_id = stanza_id;
 	hook_each = hook_each;

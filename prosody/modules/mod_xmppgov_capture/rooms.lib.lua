@@ -5,15 +5,17 @@ local st = require "util.stanza";
 local jid_bare = require "util.jid".bare;
 local recorders = module:require "recorder";
 
+local running = coroutine.running;
 local path_of, stanza_id, hook_each = recorders.path_of, recorders.stanza_id, recorders.hook_each;
 
 local rooms = {};
 local rooms_mt = { __index = rooms };
 
--- `speaking` is the event of the message that a room is handling, `spoken` the stanza that was recorded
--- last and `seq` its number: all within one delivery, which nothing interrupts.
+-- `speaking` holds, by the thread that handles it, the event of a message that a room is handling; `spoken`, by
+-- the stanza, the number of its record, or false. A message that waits for its record lets others go on.
 local function new(recorder)
-	return setmetatable({ recorder = recorder, speaking = nil, spoken = nil, seq = nil }, rooms_mt);
+	local by_thread, by_stanza = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" });
+	return setmetatable({ recorder = recorder, speaking = by_thread, spoken = by_stanza }, rooms_mt);
 end
 
 local function count_occupants(room)
@@ -28,21 +30,21 @@ local function real_address(room, nick)
 end
 
 function rooms:begin(event)
-	self.speaking = event;
+	self.speaking[running()] = event;
 end
 
 -- Records what is said in a room. Returns the condition with which it has to be refused, if it has to.
 function rooms:_speak(room, stanza, from, origin)
 	local recorder = self.recorder;
-	local facts, kind = recorder:examine(origin, stanza);
-	self.spoken, self.seq = stanza, nil;
+	local kind, enc, oid, size = recorder:examine(origin, stanza);
+	self.spoken[stanza] = false;
 	if not kind then
 		recorder:skip();
 		return;
 	end
-	local refused;
-	self.seq, refused = recorder:record(stanza, facts, kind, path_of(origin), from, "", room.jid,
-		count_occupants(room), facts.oid);
+	local seq, refused = recorder:record(recorder.policies:of_room(room), origin, stanza, kind, path_of(origin),
+		from, "", room.jid, count_occupants(room), size, enc, oid);
+	self.spoken[stanza] = seq or false;
 	return refused;
 end
 
@@ -55,22 +57,23 @@ end
 
 -- A change of subject, and what a module says in a room, come here without having been recorded.
 function rooms:broadcast(event)
-	local room, stanza = event.room, event.stanza;
-	if self.spoken ~= stanza then
+	local room, stanza, recorder = event.room, event.stanza, self.recorder;
+	if self.spoken[stanza] == nil then
 		local from = real_address(room, stanza.attr.from);
-		local speaking = from and self.speaking;
+		local speaking = from and self.speaking[running()];
 		local origin = speaking and speaking.room == room and speaking.origin or nil;
-		if not origin then self.recorder.counters.seen = self.recorder.counters.seen + 1; end
+		if not origin then recorder.counters.seen = recorder.counters.seen + 1; end
 		if self:_speak(room, stanza, from or room.jid, origin) then return true; end
 	end
-	local id = self.seq and stanza_id(stanza, room.jid);
-	if id then self.recorder:amend(self.seq, id); end
-	self.speaking, self.spoken, self.seq = nil, nil, nil;
+	local seq = self.spoken[stanza];
+	local id = seq and stanza_id(stanza, room.jid);
+	if id then recorders.amend(recorder.policies:of_room(room), seq, id); end
+	self.speaking[running()], self.spoken[stanza] = nil, nil;
 end
 
 function rooms:private_message(event)
 	local origin, stanza, room, recorder = event.origin, event.stanza, event.room, self.recorder;
-	local facts, kind = recorder:examine(origin, stanza);
+	local kind, enc, oid, size = recorder:examine(origin, stanza);
 	if not kind then
 		recorder:skip();
 		return;
@@ -79,10 +82,11 @@ function rooms:private_message(event)
 	end
 	local from = real_address(room, stanza.attr.from) or room.jid;
 	local to = real_address(room, stanza.attr.to) or room.jid;
-	local _, refused = recorder:record(stanza, facts, kind, path_of(origin), from, to, room.jid, "", facts.oid);
+	local _, refused = recorder:record(recorder.policies:of_room(room), origin, stanza, kind, path_of(origin),
+		from, to, room.jid, "", size, enc, oid);
 	if refused then
 		local answerable = st.clone(stanza);
-		answerable.attr.from = real_address(room, stanza.attr.from);
+		answerable.attr.from = from ~= room.jid and from or nil;
 		recorders.refuse(origin, answerable, refused);
 		return false;
 	end
@@ -96,11 +100,14 @@ end
 
 -- Hooks a host of rooms, by the API object of the module there.
 function rooms:watch(api)
-	hook_each(api, { "message/bare", "message/host" }, -1.9, self, "request");
-	hook_each(api, { "muc-occupant-groupchat" }, 1000, self, "begin");
-	hook_each(api, { "muc-occupant-groupchat" }, -1000, self, "groupchat");
-	hook_each(api, { "muc-private-message" }, -10, self, "private_message");
-	hook_each(api, { "muc-broadcast-message" }, -10, self, "broadcast");
+	local function calling(method)
+		return function (event) return self[method](self, event); end
+	end
+	hook_each(api, { "message/bare", "message/host" }, -1.9, calling "request");
+	hook_each(api, { "muc-occupant-groupchat" }, 1000, calling "begin");
+	hook_each(api, { "muc-occupant-groupchat" }, -1000, calling "groupchat");
+	hook_each(api, { "muc-private-message" }, -10, calling "private_message");
+	hook_each(api, { "muc-broadcast-message" }, -10, calling "broadcast");
 end
 
 return { new = new };

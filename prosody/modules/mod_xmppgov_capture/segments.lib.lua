@@ -2,9 +2,10 @@
 
 local uv = require "luv";
 local line = module:require "line";
+local number_of = module:require "batch".number_of;
 
 local NAME = "^(%d+)%.spool$";
-local HEADER = "^xmppgov%-spool\t1\t(%d+)\t(%d+)$";
+local HEADER = "^xmppgov%-spool\t([12])\t(%d+)\t(%d+)$";
 local CHUNK = 65536;
 
 -- Returns the path of the segment whose first number is `first`.
@@ -38,7 +39,7 @@ end
 
 -- Returns the first line of a new segment.
 local function header(epoch, first)
-	return line.seal(("xmppgov-spool\t1\t%d\t%d"):format(epoch, first));
+	return line.seal(("xmppgov-spool\t2\t%d\t%d"):format(epoch, first));
 end
 
 -- Calls `visit(text, start, stop)` for each line of an open file from `offset` up to `limit` bytes;
@@ -66,36 +67,36 @@ local function each_line(fd, offset, limit, visit)
 	end
 end
 
--- Returns the epoch that a header names.
-local function epoch_of(text)
-	local epoch = text and text:match(HEADER);
-	return epoch and math.floor(tonumber(epoch));
+-- Returns the epoch that a header names, and the version of the lines behind it.
+local function read_header(text)
+	local version, epoch = (text or ""):match(HEADER);
+	return epoch and math.floor(tonumber(epoch)), version;
 end
 
--- Reads a segment that may be torn at its end. Returns { epoch =, size =, last =, confirmed =,
+-- What a line says of a segment's state, by its tag and its first two fields.
+local STATES = {
+	r = function (state, seq) state.last = math.floor(tonumber(seq)); end;
+	h = function (state, _, last) state.last = math.floor(tonumber(last)); end;
+	c = function (state, last) state.confirmed = math.floor(tonumber(last)); end;
+	u = function (state, _, last) state.confirmed = math.floor(tonumber(last)); end;
+	n = function (state, upto, boot) state.reserved, state.boot = math.floor(tonumber(upto)), boot; end;
+};
+
+-- Reads a segment that may be torn at its end. Returns { epoch =, version =, size =, last =, confirmed =,
 -- reserved =, boot = }, where `size` is the offset behind the last whole line that has no damaged one
 -- after the last sync, or nil if not even its header is whole.
 local function recover(segment, fd)
 	local state = { size = 0, last = segment.first - 1, confirmed = segment.first - 1 };
 	local damaged = 0;
 	each_line(fd, 0, nil, function (text, start, stop)
-		if start == 0 then state.epoch = epoch_of(text); end
+		if start == 0 then state.epoch, state.version = read_header(text); end
 		if not text then
 			damaged = damaged + 1;
 			return;
 		end
+		local _, seq = number_of(text);
 		local tag, a, b = text:match("^(%l)\t([^\t]*)\t?([^\t]*)");
-		if tag == "r" then
-			state.last = math.floor(tonumber(a));
-		elseif tag == "h" then
-			state.last = math.floor(tonumber(b));
-		elseif tag == "c" then
-			state.confirmed = math.floor(tonumber(a));
-		elseif tag == "u" then
-			state.confirmed = math.floor(tonumber(b));
-		elseif tag == "n" then
-			state.reserved, state.boot = math.floor(tonumber(a)), b;
-		end
+		if seq then state.last = seq; elseif STATES[tag] then STATES[tag](state, a, b); end
 		state.size, state.damaged = stop, damaged;
 	end);
 	return state.epoch and state or nil;
@@ -107,6 +108,5 @@ return {
 	sync_folder = sync_folder;
 	header = header;
 	each_line = each_line;
-	epoch_of = epoch_of;
 	recover = recover;
 };
