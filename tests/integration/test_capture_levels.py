@@ -37,7 +37,8 @@ local secret = file:read("l")
 file:close()
 
 xmppgov_capture_level = {{
-	["groupe-ouvert@{MUC}"] = "full", ["class:cabinet"] = "none", ["invites.gov.localhost"] = "none",
+	["groupe-ouvert@{MUC}"] = "full", ["class:cabinet"] = "none",
+    ["invites.gov.localhost"] = "none",
 	["senat.localhost"] = "counts",
 }}
 xmppgov_capture_archive = {{
