@@ -11,7 +11,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT := python3-venv prosody prosody-modules lua5.4 lua-luv lua-sec lua-expat lua-filesystem \
        lua-dbi-sqlite3
 # libatomic1: the Node.js that Playwright brings along needs it and no package of it says so.
-APT_TEST := profanity tmux chromium lua-check libatomic1
+APT_TEST := profanity tmux chromium lua-check libatomic1 openssl
 STATE ?= demo-state
 PORT ?= 17000
 N ?= 500
