@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import secrets
 import sys
 import time
@@ -137,6 +138,7 @@ def main(config_path: Path) -> None:
     """Run the archive until SIGINT or SIGTERM."""
     config = load(Config, config_path)
     configure_logging(config.log)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # keys are in memory
     os.nice(config.archive.niceness)  # people's messages win where both want the processor
     run(build(config))
 

@@ -24,6 +24,9 @@ from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.service import Found, Inspection, inspected
 from xmppgov_archive.inspection.store import Criteria
 from xmppgov_archive.members.commands import prove_message
+from xmppgov_archive.officers.asking import answer, hand_in_code, refuse, request, requests
+from xmppgov_archive.officers.commands import app as officers
+from xmppgov_archive.officers.commands import approve
 from xmppgov_archive.transparency.commands import transparency
 
 texts = Texts("xmppgov_archive")
@@ -32,6 +35,13 @@ app = typer.Typer(help="Inspect and verify the archive.", no_args_is_help=True)
 app.command()(export)
 app.command()(check)
 app.command()(transparency)
+app.command()(approve)
+app.command()(request)
+app.command()(requests)
+app.command("hand-in")(hand_in_code)
+app.command()(refuse)
+app.command()(answer)
+app.add_typer(officers, name="officers", no_args_is_help=True)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

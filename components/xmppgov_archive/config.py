@@ -36,13 +36,23 @@ def _cosigner(vkey: str) -> str:
     return vkey
 
 
+def _account(text: str) -> str:
+    local, _, domain = text.partition("@")
+    if not local or not domain or text != text.lower() or set(text) & set(" /"):
+        raise ValueError("it is no account's address in lower case, without a resource")
+    return text
+
+
+Accounts = tuple[Annotated[str, AfterValidator(_account)], ...]
+
+
 class OfficersSection(Section):
     """`[archive.officers]`: the accounts of each role, and how long their requests last."""
 
-    archivist: tuple[str, ...] = ()
-    dpo: tuple[str, ...] = ()
-    security: tuple[str, ...] = ()
-    requesters: tuple[str, ...] = ()
+    archivist: Accounts = ()
+    dpo: Accounts = ()
+    security: Accounts = ()
+    requesters: Accounts = ()
     purposes: tuple[Label, ...] = Field(tuple(PURPOSE_TEXTS), min_length=1)
     approval_hours: float = Field(24, gt=0, le=168)
     answer_minutes: float = Field(15, gt=0, le=15)

@@ -11,7 +11,14 @@ from xmppgov.i18n import Text, Texts
 
 texts = Texts("xmppgov")
 FieldType = Literal[
-    "text-single", "text-multi", "text-private", "list-single", "boolean", "fixed", "hidden"
+    "text-single",
+    "text-multi",
+    "text-private",
+    "jid-multi",
+    "list-single",
+    "boolean",
+    "fixed",
+    "hidden",
 ]
 LONGEST_VALUE, MOST_VALUES = 100_000, 500
 Values = Mapping[str, Sequence[str]]

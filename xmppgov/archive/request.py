@@ -69,7 +69,11 @@ class Scope(Closed):
 
 
 class AccessScope(Scope):
-    """Rows that name one of the people, rooms and units, from the first day to the last (UTC)."""
+    """Rows of the days from the first to the last (UTC), each of which has to name
+
+    one of the people, as sender or recipient, one of the rooms, and a sender of one of the units.
+    What is absent is not asked; one of the three is there.
+    """
 
     people: Addresses | None = None
     rooms: Addresses | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from xmppgov.adhoc.model import (
@@ -23,26 +25,29 @@ from xmppgov.archive.request import (
     KIND_TEXTS,
     PURPOSE_TEXTS,
     ROLE_TEXTS,
+    SHORT,
     AccessScope,
     Scope,
     moment,
 )
-from xmppgov.errors import BadRequest, NotFound
+from xmppgov.bot.limits import Limit
+from xmppgov.errors import BadRequest, NotFound, TooMany
 from xmppgov.i18n import Text, Texts
-from xmppgov_archive.officers.model import Standing, State
-from xmppgov_archive.officers.policy import APPROVALS, REQUESTERS, WAITING
+from xmppgov_archive.officers.model import NODES, PAGE, Standing, State
+from xmppgov_archive.officers.policy import APPROVALS, REQUESTERS, WAITING, missing
 from xmppgov_archive.officers.service import Made, Requests
 
 texts = Texts("xmppgov_archive")
-NODES = "urn:xmppgov:archive:0#"
+BURST, RATE = 40, 1.0  # steps at once, and then a second
+ROWS, DAYS = 100, 7  # what a new form proposes
 STATE_TEXTS = {
     State.OPEN: texts("waits for two officers"),
     State.HALF: texts("waits for one officer"),
     State.GRANTED: texts("granted; the answer can be read"),
     State.ENDED: texts("granted and ended"),
     State.REFUSED: texts("refused"),
-    State.EXPIRED: texts("ran out"),
-    State.VOID: texts("void since a restart"),
+    State.EXPIRED: texts("ran out; make it again"),
+    State.VOID: texts("void since the archive's restart; make it again"),
 }
 
 
@@ -56,66 +61,83 @@ class Subject(NamedTuple):
     purposes: Collection[str]
 
 
-def access_subject(purposes: Collection[str], most_rows: int) -> Subject:
-    """Return the subject of looks into the archive, with names."""
+def access_subject(purposes: Collection[str], most_rows: int, clock: Callable[[], int]) -> Subject:
+    """Return the subject of looks into the archive, with names; `clock` returns ms UTC."""
 
     def fields() -> Collection[Field]:
+        today = datetime.fromtimestamp(clock() / 1000, UTC).date()
+        before = (str(today - timedelta(DAYS)),)
+        either = texts("A row has to name one of each sort that you fill in.")
+        day = texts("Days are UTC.")
         return (
-            Field("people", texts("People (addresses, one a line)"), "text-multi"),
-            Field("rooms", texts("Rooms (addresses, one a line)"), "text-multi"),
-            Field("units", texts("Units (ids of the directory, one a line)"), "text-multi"),
-            Field("first", texts("First day (YYYY-MM-DD)"), required=True),
-            Field("last", texts("Last day (YYYY-MM-DD)"), required=True),
-            Field("rows", texts("Rows at most"), value=(str(most_rows),), required=True),
+            Field("people", texts("People (addresses)"), "jid-multi", hint=either),
+            Field("rooms", texts("Rooms (addresses)"), "jid-multi"),
+            Field("units", texts("Units (ids of the directory)"), "text-multi"),
+            Field("first", texts("First day (YYYY-MM-DD)"), value=before, required=True, hint=day),
+            Field("last", texts("Last day (YYYY-MM-DD)"), value=(str(today),), required=True),
+            Field("rows", texts("Rows at most"), value=(str(min(ROWS, most_rows)),), required=True),
         )
 
     return Subject("access", f"{NODES}request", fields, _access_scope, purposes)
 
 
-def commands(requests: Requests, subjects: Collection[Subject]) -> list[Command]:
-    """Return the commands of `requests`, one for each subject and those that all share."""
+class Dialogue:
+    """The commands of `requests`, and their stages.
 
-    def is_known(address: str) -> bool:
-        return requests.role(address) is not None
+    `clock` returns ms UTC, `uptime` seconds of a clock that never goes back.
+    """
 
-    def is_officer(address: str) -> bool:
-        return requests.role(address) in ROLES
+    def __init__(
+        self, requests: Requests, clock: Callable[[], int], uptime: Callable[[], float]
+    ) -> None:
+        self._requests, self._clock, self._uptime = requests, clock, uptime
+        self._limit = Limit(burst=BURST, rate=RATE)
 
-    def of_kind(kind: str) -> Callable[[str], bool]:
-        return lambda address: requests.role(address) in REQUESTERS[kind]
+    def commands(self, subjects: Collection[Subject]) -> list[Command]:
+        """Return a command for each subject, and those that all share."""
+        known, officer, waiting = self._is_known, self._is_officer, self.choose_waiting
+        approving = (waiting, self.ask_code, self.approved)
+        refusing = (waiting, self.confirm, self.refused)
+        return [
+            *(
+                self._command(s.node, KIND_TEXTS[s.kind], self._of_kind(s.kind), self.request(s))
+                for s in subjects
+            ),
+            self._shared("requests", texts("Requests: how they stand"), known, (self.listed,)),
+            self._shared("show", texts("Show a request"), known, (self.choose_open, self.shown)),
+            self._shared("approve", texts("Approve a request"), officer, approving),
+            self._shared("refuse", texts("Refuse a request"), officer, refusing),
+            self._shared(
+                "answer", texts("Read an answer"), known, (self.choose_granted, self.answer)
+            ),
+        ]
 
-    dialogue = _Dialogue(requests)
-    shared = (
-        ("requests", texts("Requests: how they stand"), is_known, (dialogue.listed,)),
-        ("show", texts("Show a request"), is_known, (dialogue.choose_any, dialogue.shown)),
-        (
-            "approve",
-            texts("Approve a request"),
-            is_officer,
-            (dialogue.choose_waiting, dialogue.ask_code, dialogue.approved),
-        ),
-        (
-            "refuse",
-            texts("Refuse a request"),
-            is_officer,
-            (dialogue.choose_waiting, dialogue.confirm, dialogue.refused),
-        ),
-        ("answer", texts("Read an answer"), is_known, (dialogue.choose_granted, dialogue.answer)),
-    )
-    return [
-        *(
-            Command(s.node, KIND_TEXTS[s.kind], of_kind(s.kind), dialogue.request(s))
-            for s in subjects
-        ),
-        *(Command(NODES + name, title, who, stages) for name, title, who, stages in shared),
-    ]
+    def _shared(
+        self, name: str, title: Text, allowed: Callable[[str], bool], stages: Sequence[Stage]
+    ) -> Command:
+        return self._command(NODES + name, title, allowed, stages)
 
+    def _command(
+        self, node: str, title: Text, allowed: Callable[[str], bool], stages: Sequence[Stage]
+    ) -> Command:
+        return Command(node, title, allowed, [self._limited(stage) for stage in stages])
 
-class _Dialogue:
-    """The stages of the commands."""
+    def _is_known(self, address: str) -> bool:
+        return self._requests.role(address) is not None
 
-    def __init__(self, requests: Requests) -> None:
-        self._requests = requests
+    def _is_officer(self, address: str) -> bool:
+        return self._requests.role(address) in ROLES
+
+    def _of_kind(self, kind: str) -> Callable[[str], bool]:
+        return lambda address: self._requests.role(address) in REQUESTERS[kind]
+
+    def _limited(self, stage: Stage) -> Stage:
+        async def limited(session: Session, values: Values) -> Page:
+            if not self._limit.allow(session.bare, self._uptime()):
+                raise TooMany(texts("Too many steps at once; wait a moment."))
+            return await stage(session, values)
+
+        return limited
 
     def request(self, subject: Subject) -> tuple[Stage, Stage]:
         """Return the stages that make a request."""
@@ -153,40 +175,48 @@ class _Dialogue:
             ("request", texts("Request")),
             ("what", texts("What")),
             ("purpose", texts("Purpose")),
+            ("case", texts("Case number")),
             ("by", texts("Asked by")),
             ("state", texts("State")),
             ("until", texts("Runs out")),
+            ("approved", texts("Approved by")),
+            ("missing", texts("May still approve")),
         ]
         rows = [_row(standing, session.language) for standing in found]
         return Done(texts("{n} requests.", n=len(rows)), Table(columns, rows))
 
-    async def choose_any(self, session: Session, _values: Values) -> Page:
-        """Ask for one of all requests."""
-        return await self._choose(session, set(State), last=True)
+    async def choose_open(self, session: Session, _values: Values) -> Page:
+        """Ask for one of the requests that have not ended."""
+        return await self._choose(session, {*WAITING, State.GRANTED}, last=True)
 
     async def choose_waiting(self, session: Session, _values: Values) -> Page:
         """Ask for one of the requests that wait."""
         return await self._choose(session, WAITING)
 
     async def choose_granted(self, session: Session, _values: Values) -> Page:
-        """Ask for one of the answers that can be read."""
-        return await self._choose(session, {State.GRANTED}, last=True)
+        """Ask for one of the answers that can be read, and for a part of it."""
+        page = Field("page", texts("Page"), value=("1",), required=True)
+        return await self._choose(session, {State.GRANTED}, page, last=True, own=True)
 
     async def _choose(
-        self, session: Session, states: Collection[State], *, last: bool = False
+        self,
+        session: Session,
+        states: Collection[State],
+        *more: Field,
+        last: bool = False,
+        own: bool = False,
     ) -> Form:
-        found = await self._requests.requests(session.bare)
         options = [
-            Option(standing.hash, " · ".join(_row(standing, session.language)))
-            for standing in found
-            if standing.state in states
+            Option(standing.hash[:SHORT], " · ".join(_row(standing, session.language)[:6]))
+            for standing in await self._requests.requests(session.bare)
+            if standing.state in states and (not own or standing.requester == session.bare)
         ]
         if not options:
             raise NotFound(texts("There is no such request now."))
         field = Field(
             "request", texts("Request"), "list-single", (options[0].value,), True, options
         )
-        return Form(texts("Which request?"), (field,), last=last)
+        return Form(texts("Which request?"), (field, *more), last=last)
 
     async def shown(self, session: Session, values: Values) -> Page:
         """Show a request, in words and as it travels."""
@@ -231,20 +261,36 @@ class _Dialogue:
 
     async def answer(self, session: Session, values: Values) -> Page:
         """Show an answer."""
-        return await self._answered(await self._requests.find(one(values, "request")), session)
+        standing = await self._requests.find(one(values, "request"))
+        return await self._answered(standing, session, _page(values))
 
-    async def _answered(self, standing: Standing, session: Session) -> Done:
+    async def _answered(self, standing: Standing, session: Session, page: int = 1) -> Done:
+        """Return a page of an answer, which says for whom, when and for which request it is."""
         _, answer = await self._requests.answer(standing.hash, session.bare)
+        mark = texts(
+            "Request {hash}, for {requester}, {moment}.",
+            hash=standing.hash,
+            requester=session.bare,
+            moment=moment(self._clock()),
+        )
         if not answer.columns:
-            return Done(answer.sentence)
+            return Done(texts("{sentence} {mark}", sentence=answer.sentence, mark=mark))
+        note = texts(
+            "{sentence} Page {page} of {pages}. {mark}",
+            sentence=answer.sentence,
+            page=page,
+            pages=max(1, -(-len(answer.rows) // PAGE)),
+            mark=mark,
+        )
         columns = [(column.name, column.title) for column in answer.columns]
-        return Done(answer.sentence, Table(columns, answer.rows))
+        rows = answer.rows[(page - 1) * PAGE : page * PAGE]
+        return Done(note, Table(columns, rows, mark))
 
 
 def _access_scope(values: Values) -> Scope:
     fields: dict[str, object] = {
-        name: " ".join(sorted(set(" ".join(values.get(name, ())).lower().split()))) or None
-        for name in ("people", "rooms", "units")
+        **{name: _names(values, name, str.lower) for name in ("people", "rooms")},
+        "units": _names(values, "units", str),
     }
     fields |= {name: one(values, name) for name in ("first", "last")}
     rows = one(values, "rows")
@@ -256,6 +302,12 @@ def _access_scope(values: Values) -> Scope:
         ) from error
 
 
+def _names(values: Values, name: str, written: Callable[[str], str]) -> str | None:
+    """Return what was filled in, one or several on a line: each once, in order."""
+    words = re.split(r"[\s,;]+", " ".join(values.get(name, ())))
+    return " ".join(sorted({written(word) for word in words if word})) or None
+
+
 def _needs(kind: str) -> Text:
     if APPROVALS[kind]:
         return texts("Two officers of other roles than yours have to approve it.")
@@ -264,10 +316,11 @@ def _needs(kind: str) -> Text:
 
 def _words(made: Made) -> list[Field]:
     """Return a request line by line, to read."""
-    return [
-        Field(f"line-{number}", label, "fixed", (value,))
-        for number, (label, value) in enumerate(made.request.words())
+    lines = [
+        (label, texts("{label}: {value}", label=label, value=value))
+        for label, value in made.request.words()
     ]
+    return [Field(f"line-{n}", label, "fixed", (line,)) for n, (label, line) in enumerate(lines)]
 
 
 def _text(made: Made) -> Field:
@@ -275,17 +328,34 @@ def _text(made: Made) -> Field:
 
 
 def _request_form(made: Made) -> Form:
-    return Form(KIND_TEXTS[made.request.kind], (*_words(made), _text(made)))
+    """Return a request to read, in words and as it travels."""
+    words = enumerate(made.request.words())
+    lines = [Field(f"line-{n}", label, value=(value,)) for n, (label, value) in words]
+    return Form(KIND_TEXTS[made.request.kind], (*lines, _text(made)))
+
+
+def _page(values: Values) -> int:
+    text = one(values, "page") or "1"
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", text, re.ASCII):
+        raise BadRequest(texts("A page is a number from 1 on."))
+    return int(text)
 
 
 def _row(standing: Standing, language: str | None) -> list[str]:
     said: Mapping[str, Text] = PURPOSE_TEXTS
     purpose = said.get(standing.purpose)
     return [
-        standing.hash[:8],
+        standing.hash[:SHORT],
         KIND_TEXTS[standing.kind].in_language(language),
         purpose.in_language(language) if purpose else standing.purpose,
+        standing.case,
         f"{standing.requester} ({ROLE_TEXTS[standing.role].in_language(language)})",
         STATE_TEXTS[standing.state].in_language(language),
         moment(standing.until),
+        _roles(standing.approved, language),
+        _roles(missing(standing), language),
     ]
+
+
+def _roles(roles: Collection[str], language: str | None) -> str:
+    return ", ".join(ROLE_TEXTS[role].in_language(language) for role in roles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -71,6 +71,14 @@ class Standing(NamedTuple):
         return tuple(sorted(step.role for step in self.steps if step.event == Event.APPROVE))
 
 
+class Rules(NamedTuple):
+    """Who has which role, by bare address, and how long things last (ms)."""
+
+    roles: Mapping[str, str]
+    approval_time: int
+    answer_time: int
+
+
 class MonthRules(NamedTuple):
     """What becomes of months' keys, and how long (ms) after a month's end."""
 
@@ -91,3 +99,8 @@ class Answer(NamedTuple):
     sentence: Text
     columns: Sequence[Column] = ()
     rows: Sequence[Sequence[str]] = ()
+
+
+PAGE = 50  # rows of an answer in one stanza
+NODES = "urn:xmppgov:archive:0#"
+"""What the nodes of the officers' commands begin with."""

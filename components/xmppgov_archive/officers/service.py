@@ -7,7 +7,7 @@ forgets them, and with them the request (docs/decisions/0100).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Self
 
@@ -22,7 +22,7 @@ from xmppgov.i18n import Texts
 from xmppgov.tlog.note import SigningKey
 from xmppgov_archive.officers.execution import Executor, Granted
 from xmppgov_archive.officers.live import Live, WrongShare
-from xmppgov_archive.officers.model import Answer, Event, Standing, State, Step
+from xmppgov_archive.officers.model import Answer, Event, Rules, Standing, State, Step
 from xmppgov_archive.officers.policy import (
     UNMET,
     WAITING,
@@ -41,14 +41,6 @@ TICK = 5.0  # seconds
 MOST_WAITING, MOST_OF_ONE = 50, 5
 MOST_LISTED = 100
 NOBODY = "nobody"
-
-
-class Rules(NamedTuple):
-    """Who has which role, by bare address, and how long things last (ms)."""
-
-    roles: Mapping[str, str]
-    approval_time: int
-    answer_time: int
 
 
 class Made(NamedTuple):
@@ -111,11 +103,7 @@ class Requests:
             BadRequest: purpose or scope is not one that this archive knows.
             TooMany: too many requests wait already.
         """
-        role = check_request(kind, self.role(address))
-        executor = self._executors[kind]
-        if purpose not in executor.purposes:
-            raise BadRequest(texts("This purpose is not one of this archive's."))
-        needed = await executor.prepare(scope) or (self._newest,)
+        role, needed = await self.check(address, kind, purpose, scope)
         async with self._turn:
             await self._check_room(address)
             live = self._new(address, role, kind, purpose, case, scope, sorted(needed))
@@ -127,6 +115,20 @@ class Requests:
                     await self._store.add(standing)
             self._live[standing.hash] = live
         return Made(standing, live.request, live.text)
+
+    async def check(
+        self, address: str, kind: str, purpose: str, scope: Scope
+    ) -> tuple[str, Collection[str]]:
+        """Check what a request would be made of; return its role and the keys that it needs.
+
+        Raises:
+            NotAllowed, BadRequest: as `make`.
+        """
+        role = check_request(kind, self.role(address))
+        executor = self._executors[kind]
+        if purpose not in executor.purposes:
+            raise BadRequest(texts("This purpose is not one of this archive's."))
+        return role, await executor.prepare(scope) or (self._newest,)
 
     async def hand_in(self, start: str, address: str, text: str) -> Standing:
         """Take an officer's sealed code for a request; the last one that is needed grants it.

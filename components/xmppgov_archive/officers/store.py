@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from xmppgov.archive.verify import StoredName
 from xmppgov.storage.database import Database
 from xmppgov.storage.migrations import Schema
 from xmppgov_archive.officers.model import VERSION, Standing, State, Step
@@ -25,6 +27,11 @@ CREATE TABLE request_steps (
 SCHEMA = Schema("officers", (_TABLES,))
 _SELECT = (
     "SELECT hash, kind, purpose, case_number, requester, role, state, made, until, n FROM requests"
+)
+
+_KEYS = "SELECT DISTINCT public FROM names JOIN resolving ON number = resolving"
+_NAMES = (
+    "SELECT pseudonym, month, sort, sealed, public FROM names JOIN resolving ON number = resolving"
 )
 
 
@@ -128,3 +135,50 @@ class MonthStore:
             "INSERT INTO resolving SELECT ifnull(max(number), 0) + 1, ? FROM resolving", (public,)
         )
         return max(await self.resolving())
+
+
+class NameStore:
+    """The sealed names, as whoever opens them reads them beside the running archive."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    async def open(cls, path: Path) -> NameStore:
+        """Open for reading. Raises `StorageError`."""
+        return cls(await Database.open_read_only(path))
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self._database.close()
+
+    async def named(self, months: Collection[str]) -> list[str]:
+        """Return the months whose pseudonyms records of some months may have, in order."""
+        late = await self._database.fetch_all(
+            f"SELECT named FROM late WHERE month IN ({_marks(months)})",  # noqa: S608
+            tuple(months),
+        )
+        return sorted({*months, *(row[0] for row in late)})
+
+    async def keys_of(self, months: Collection[str]) -> set[str]:
+        """Return the officers' keys (hex) to which names of some months are sealed."""
+        rows = await self._database.fetch_all(
+            f"{_KEYS} WHERE month IN ({_marks(months)})", tuple(months)
+        )
+        return {row[0] for row in rows}
+
+    async def names(self, month: str, sort: str) -> list[tuple[StoredName, str]]:
+        """Return the names of a sort in a month, each with the key that it is sealed to."""
+        return await self._names("month = ? AND sort = ?", (month, sort))
+
+    async def names_of(self, pseudonyms: Collection[str]) -> list[tuple[StoredName, str]]:
+        """Return the names of pseudonyms, each with the key that it is sealed to."""
+        return await self._names(f"pseudonym IN ({_marks(pseudonyms)})", tuple(pseudonyms))
+
+    async def _names(self, where: str, params: tuple[str, ...]) -> list[tuple[StoredName, str]]:
+        rows = await self._database.fetch_all(f"{_NAMES} WHERE {where}", params)
+        return [(StoredName(row[0], row[1], row[2], row[3]), row[4]) for row in rows]
+
+
+def _marks(values: Collection[object]) -> str:
+    return ",".join("?" * len(values))

@@ -19,8 +19,8 @@ from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
 from xmppgov_archive.__main__ import opened
 from xmppgov_archive.officers.execution import Executor, Granted
-from xmppgov_archive.officers.model import Answer
-from xmppgov_archive.officers.service import Made, Requests, Rules
+from xmppgov_archive.officers.model import Answer, Rules
+from xmppgov_archive.officers.service import Made, Requests
 from xmppgov_archive.officers.store import RequestStore
 from xmppgov_archive.parts import Parts
 from xmppgov_archive.records.service import Archive

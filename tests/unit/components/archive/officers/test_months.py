@@ -32,9 +32,9 @@ DAY = 86_400_000
 async def running(place: Place) -> AsyncIterator[tuple[Parts, MonthEnds]]:
     async with (
         opened(place.section, nobody, lambda: place.now) as parts,
-        office(place.section, parts) as months,
+        office(place.section, parts) as beside,
     ):
-        yield parts, months
+        yield parts, beside.months
 
 
 async def fill(place: Place, *batches: Batch) -> None:

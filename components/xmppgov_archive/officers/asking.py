@@ -1,0 +1,206 @@
+"""`xmppgov archive request …`: the officers' commands from the command line, through an account."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from xmppgov.adhoc.client import CommandClient
+from xmppgov.adhoc.model import Values
+from xmppgov.adhoc.stanza import Reply
+from xmppgov.errors import ConfigurationError
+from xmppgov.i18n import Text, Texts, terminal_language
+from xmppgov.storage.files import write_file
+from xmppgov_archive.officers.account import AccountSection, connected, needed, through_account
+from xmppgov_archive.officers.model import NODES, PAGE
+
+texts = Texts("xmppgov_archive")
+SHORT = 8  # digits of a request's number
+
+
+@through_account
+def request(
+    account: AccountSection | None,
+    purpose: Annotated[str, typer.Option(help="The label of a purpose, as configured.")],
+    case: Annotated[str, typer.Option(help="The case number.")],
+    first: Annotated[str, typer.Option("--from", help="The first day, YYYY-MM-DD (UTC).")],
+    last: Annotated[str, typer.Option("--to", help="The last day.")],
+    person: Annotated[list[str] | None, typer.Option(help="An address; may be repeated.")] = None,
+    room: Annotated[list[str] | None, typer.Option(help="A room's address.")] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="A unit's id in the directory.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 100,
+    out: Annotated[Path | None, typer.Option(help="Write the request's text to this file.")] = None,
+) -> None:
+    """Ask the officers for rows with names; print the request's number and its text."""
+    form = {
+        **{"purpose": [purpose], "case": [case], "first": [first], "last": [last]},
+        **{"people": person or [], "rooms": room or [], "units": unit or [], "rows": [str(rows)]},
+    }
+    reply = _run(needed(account), "request", form)
+    _say(reply.note)
+    _whole(reply, out)
+
+
+@through_account
+def requests(
+    account: AccountSection | None,
+    number: Annotated[
+        str | None, typer.Argument(metavar="[REQUEST]", help="Only this one, whole.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write its text to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """List requests and where they stand, or read one, whole, with its text for `approve`."""
+    if number is not None:
+        _whole(_run(needed(account), "show", {"request": [number[:SHORT].lower()]}), out)
+        return
+    reply = _run(needed(account), "requests")
+    if as_json:
+        typer.echo(json.dumps({"requests": reply.rows}, ensure_ascii=False, indent=2))
+        return
+    _table(reply, ("request", "what", "case", "by", "state"))
+    _say(reply.note)
+
+
+@through_account
+def hand_in_code(
+    account: AccountSection | None,
+    number: Annotated[str, typer.Argument(metavar="REQUEST", help="The request's number.")],
+    code: Annotated[
+        list[str] | None, typer.Argument(help="The sealed code; else read from standard input.")
+    ] = None,
+) -> None:
+    """Hand in the sealed code that `approve` printed."""
+    _say(hand_in(needed(account), number, " ".join(code) if code else sys.stdin.read()))
+
+
+@through_account
+def refuse(
+    account: AccountSection | None,
+    number: Annotated[str, typer.Argument(metavar="REQUEST", help="The request's number.")],
+) -> None:
+    """Refuse a request, for good."""
+    chosen, sure = {"request": [number[:SHORT].lower()]}, {"sure": ["1"]}
+    _say(_run(needed(account), "refuse", chosen, sure).note)
+
+
+@through_account
+def answer(
+    account: AccountSection | None,
+    number: Annotated[str, typer.Argument(metavar="REQUEST", help="The request's number.")],
+    form: Annotated[
+        Literal["table", "ndjson", "csv"], typer.Option("--format", help="How to write the rows.")
+    ] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write to this new file, for you only.")] = None,
+) -> None:
+    """Read the answer to a granted request; each line set says for whom and for which request."""
+    pages = connected(needed(account), lambda client: _pages(client, number[:SHORT].lower()))
+    if form == "table" and out is None:
+        for page in pages:
+            _table(page, ("time", "kind", "from", "to", "room"))
+        _say(pages[-1].note)
+        return
+    text = "".join(_csv(pages) if form == "csv" else _ndjson(pages))
+    if out is None:
+        typer.echo(text, nl=False)
+    elif out.exists():
+        raise ConfigurationError(
+            texts("{path}: it is there already, and is not overwritten.", path=out)
+        )
+    else:
+        write_file(out, text.encode(), mode=0o600)
+
+
+def hand_in(account: AccountSection, number: str, code: str) -> str:
+    """Hand in a code; return what the archive says."""
+    chosen = {"request": [number[:SHORT].lower()]}
+    return _run(account, "approve", chosen, {"code": [code]}).note
+
+
+def read_request(account: AccountSection, number: str) -> str:
+    """Return a request as text, for `approve`."""
+    return "".join(_run(account, "show", {"request": [number[:SHORT].lower()]}).fields["text"])
+
+
+async def _pages(client: CommandClient, number: str) -> list[Reply]:
+    """Return all pages of an answer."""
+    pages: list[Reply] = []
+    while not pages or len(pages[-1].rows) == PAGE:
+        values = {"request": [number], "page": [str(len(pages) + 1)]}
+        pages.append(await client.run(NODES + "answer", [values]))
+    return pages if len(pages) == 1 or pages[-1].rows else pages[:-1]
+
+
+def _ndjson(pages: Sequence[Reply]) -> Iterator[str]:
+    for page in pages:
+        yield json.dumps({"watermark": page.note}, ensure_ascii=False) + "\n"
+        for row in page.rows:
+            yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _csv(pages: Sequence[Reply]) -> Iterator[str]:
+    out = io.StringIO()
+    table = csv.writer(out)
+    for page in pages:
+        out.write(f"# {page.note}\n")
+        if page is pages[0]:
+            table.writerow(page.columns)
+        table.writerows([_inert(row.get(name, "")) for name in page.columns] for row in page.rows)
+    yield out.getvalue()
+
+
+def _inert(value: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: an address may begin like one."""
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t") else value
+
+
+def _run(account: AccountSection, name: str, *pages: Values) -> Reply:
+    return connected(account, lambda client: client.run(NODES + name, pages))
+
+
+def _whole(reply: Reply, out: Path | None) -> None:
+    """Print a request's words to people and its text to scripts, or into a file."""
+    (text,) = reply.fields.get("text") or [""]
+    if out is None:
+        typer.echo(text)
+    else:
+        write_file(out, text.encode() + b"\n")
+        _say(texts("{path}: written.", path=out))
+
+
+def _table(reply: Reply, columns: Sequence[str]) -> None:
+    shown = [name for name in columns if name in reply.columns]
+    table = Table(box=None, pad_edge=False, width=80)
+    for name in shown:
+        table.add_column(_TITLES[name].in_language(terminal_language()), overflow="fold")
+    for row in reply.rows:
+        table.add_row(*(row.get(name, "") for name in shown))
+    if shown:
+        Console().print(table, markup=False, highlight=False)
+
+
+def _say(text: Text | str) -> None:
+    Console(stderr=True).print(str(text), markup=False, highlight=False, soft_wrap=True)
+
+
+_TITLES = {
+    "request": texts("Request"),
+    "what": texts("What"),
+    "case": texts("Case number"),
+    "by": texts("Asked by"),
+    "state": texts("State"),
+    "time": texts("Time (UTC)"),
+    "kind": texts("Kind"),
+    "from": texts("From"),
+    "to": texts("To"),
+    "room": texts("Room"),
+}

@@ -1,0 +1,52 @@
+"""An officer's passphrase: typed, or from a file or a descriptor for scripts; never an argument."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xmppgov.config import read_secret
+from xmppgov.errors import ConfigurationError
+from xmppgov.i18n import Texts
+
+texts = Texts("xmppgov_archive")
+SHORTEST, LONGEST = 10, 1000  # characters
+FileOption = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", help="A file with the passphrase, that only you may read."),
+]
+DescriptorOption = Annotated[
+    int | None,
+    typer.Option("--passphrase-fd", help="An open file descriptor to read the passphrase from."),
+]
+
+
+def passphrase(file: Path | None, descriptor: int | None, *, new: bool = False) -> str:
+    """Return the passphrase; asks for it where neither a file nor a descriptor is given.
+
+    Raises:
+        ConfigurationError: the file is open to others; the descriptor is none; a new one is short.
+    """
+    if file is not None:
+        found = read_secret(file)
+    elif descriptor is not None:
+        found = _from_descriptor(descriptor)
+    else:
+        asked = str(texts("New passphrase") if new else texts("Passphrase"))
+        found = str(typer.prompt(asked, hide_input=True, confirmation_prompt=new, err=True))
+    if new and len(found) < SHORTEST:
+        raise ConfigurationError(texts("A passphrase has at least {n} characters.", n=SHORTEST))
+    return found
+
+
+def _from_descriptor(descriptor: int) -> str:
+    try:
+        data = os.read(descriptor, LONGEST)
+    except OSError as error:
+        raise ConfigurationError(
+            texts("The passphrase cannot be read: {reason}.", reason=error.strerror)
+        ) from error
+    return data.decode("utf-8", "replace").strip()
