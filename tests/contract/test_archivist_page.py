@@ -55,6 +55,8 @@ def test_its_commands_and_their_options_exist() -> None:
     for line in lines:
         words = line.split()
         command = group.commands[words[0]]  # type: ignore[attr-defined]
+        if hasattr(command, "commands"):
+            command = command.commands[words[1]]
         known = {option for param in command.params for option in param.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
     assert set(group.commands) == {line.split()[0] for line in lines}  # type: ignore[attr-defined]

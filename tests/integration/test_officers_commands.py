@@ -103,7 +103,7 @@ async def test_a_request_two_codes_and_an_answer(world: World) -> None:
     answer = await world.run("juge", "answer", {"request": [hash]})
     assert {row["from"] for row in answer.rows} == {"alice@gov.localhost"}
     assert len(answer.rows) == 2
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotFound):  # it is not theirs, and they are offered none
         await world.run("archives", "answer", {"request": [hash]})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -122,7 +122,7 @@ def show_request(console: Console, request: Request) -> None:
     console.print(grid, markup=False, highlight=False)
 
 
-def _fitting(request: Request, shares: Iterable[ShareFile]) -> list[ShareFile]:
+def _fitting(request: Request, shares: Collection[ShareFile]) -> list[ShareFile]:
     """Return the shares that a request needs, in its order.
 
     Raises:
@@ -135,7 +135,7 @@ def _fitting(request: Request, shares: Iterable[ShareFile]) -> list[ShareFile]:
         raise ConfigurationError(
             texts("The request needs your share of key {key}…; add --share.", key=missing[0][:8])
         )
-    if len({file.role for file in by_key.values()}) != 1:
+    if len({file.role for file in shares}) != 1:
         raise ConfigurationError(texts("The shares are of several officers; give your own only."))
     found = [by_key[key] for key in request.resolving.split(" ")]
     if found[0].role == request.role:

@@ -195,7 +195,7 @@ class Dialogue:
 
     async def choose_granted(self, session: Session, _values: Values) -> Page:
         """Ask for one of the answers that can be read, and for a part of it."""
-        page = Field("page", texts("Page"), value=("1",), required=True)
+        page = Field("page", texts("Page"), value=("1",))
         return await self._choose(session, {State.GRANTED}, page, last=True, own=True)
 
     async def _choose(
