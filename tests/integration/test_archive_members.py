@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.integration.test_archive_process import EPOCH, Running, emitter, send
 from tests.integration.test_archive_process import archive as archive
+from tests.rooms import until
 from tests.streams import logged_in
 from tests.unit.archive.batches import batch, record
 from xmppgov.adhoc.client import CommandClient
@@ -15,14 +17,15 @@ from xmppgov.adhoc.stanza import Reply
 from xmppgov.archive.exports.member import MemberProof
 from xmppgov.archive.stanza import write_batch
 from xmppgov.demo.prosody import Prosody
-from xmppgov.errors import BadRequest, NotAllowed
+from xmppgov.errors import BadRequest, NotAllowed, NotFound
 from xmppgov.tlog.policy import Policy
 from xmppgov_archive.members.component import NODE
 
 PROSODY_MODULES = ""
 ACCOUNTS = ["alice@gov.localhost", "eve@gov.localhost"]
 ARCHIVE = "archive.gov.localhost"
-DAY = "2025-11-23"  # of the batch's messages, which are late and so closed at the next look
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)  # its messages are late, and closed at once
+DAY, NOON = YESTERDAY.date().isoformat(), int(YESTERDAY.timestamp()) * 1000
 
 
 def verified(archive: Running, reply: Reply) -> bool:
@@ -30,6 +33,14 @@ def verified(archive: Running, reply: Reply) -> bool:
     (text,) = reply.fields["proof"]
     rules = Policy.parse((archive.folder / "archive-log" / "policy").read_bytes())
     return MemberProof.parse(text.encode()).verify(rules.open)
+
+
+async def offered(client: CommandClient) -> bool:
+    """Whether the archive is back and offers the command."""
+    try:
+        return NODE in await client.names()
+    except (BadRequest, NotFound):
+        return False
 
 
 async def asked(client: CommandClient, id: str) -> Reply:
@@ -44,20 +55,13 @@ async def asked(client: CommandClient, id: str) -> Reply:
 
 async def test_a_member_gets_a_proof(prosody: Prosody, archive: Running) -> None:
     async with emitter(prosody) as stream:
-        await send(stream, write_batch(batch(EPOCH, *(record(n) for n in range(1, 5)))))
+        await send(stream, write_batch(batch(EPOCH, *(record(n, t=NOON + n) for n in range(1, 5)))))
     archive.kill(15)
     archive.start()  # a start looks at once at what is to be closed
     async with logged_in(prosody, ACCOUNTS[0]) as alice, logged_in(prosody, ACCOUNTS[1]) as eve:
         client = CommandClient(alice, ARCHIVE, language="fr")
-        reply = None
-        for _ in range(100):
-            try:
-                assert NODE in await client.names()
-                reply = await asked(client, "origin-3")
-                break
-            except Exception:
-                await asyncio.sleep(0.1)
-        assert reply is not None
+        await until(lambda: offered(client))
+        reply = await asked(client, "origin-3")
         assert verified(archive, reply)
         assert "inscrit" in reply.note
         assert not verified(archive, await asked(CommandClient(eve, ARCHIVE), "origin-77"))
