@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -51,8 +52,9 @@ def status(config: ConfigOption, as_json: JsonOption = False) -> None:
     """Show counts, the newest checkpoint, each server's last number, holes and alarms."""
     section = load(Config, config).archive
     state = _run(config, lambda archive: archive.status())
-    document = tables.status_document(state, section)
-    _print(document, as_json, lambda console: tables.show_status(console, state, section))
+    now = time.time_ns() // 1_000_000
+    document = tables.status_document(state, section, now)
+    _print(document, as_json, lambda console: tables.show_status(console, state, section, now))
 
 
 @app.command()

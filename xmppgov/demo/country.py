@@ -1,7 +1,8 @@
 """A synthetic country from a fixed seed: three CSV files, the same byte for byte every time.
 
 A government with ministries, directorates and prefectures, a parliament of two chambers, 2,000 town
-halls, 6,000 people with posts that begin and end (docs/directory-csv.md has the files' form).
+halls, 6,000 people with posts that begin and end (docs/directory-csv.md has the files' form). The
+liaison officers of the crisis cell and the security officer are protected: look-ups are recorded.
 """
 
 from __future__ import annotations
@@ -187,6 +188,7 @@ class _Maker:
                 who.word("Officier de liaison", "Officière de liaison"),
                 "2025-01-06",
             )
+            who.protected = "yes"
             if number < 2:
                 self.heads.append(who)
         for id, name, short in MINISTRIES:
@@ -282,6 +284,7 @@ class _Maker:
         self.country.posts = [post for post in self.country.posts if post.person_id not in gone]
         for who, title in zip(people, KEEPERS, strict=True):
             self.post(who, "sgg", title, "2024-01-02")
+        people[0].protected = "yes"
         return people
 
     def _day(self, first: int, last: int) -> str:

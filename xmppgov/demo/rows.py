@@ -7,14 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-PEOPLE_HEAD = ("id", "title", "given_name", "family_name", "jid", "lang")
+PEOPLE_HEAD = ("id", "title", "given_name", "family_name", "jid", "lang", "protected")
 BODIES_HEAD = ("id", "kind", "name", "short_name", "parent", "room", "start", "end")
 POSTS_HEAD = ("person_id", "body_id", "title", "role", "start", "end")
 
 
 @dataclass(slots=True)
 class Person:
-    """A row of people.csv; `jid` is set where the person has an account."""
+    """A row of people.csv; `jid` is set where the person has an account.
+
+    Look-ups of people who are `protected` ("yes") are recorded.
+    """
 
     id: str
     title: str
@@ -22,6 +25,7 @@ class Person:
     family_name: str
     jid: str = ""
     lang: str = "fr"
+    protected: str = ""
 
     def word(self, man: str, woman: str) -> str:
         """Return the word that fits the person."""

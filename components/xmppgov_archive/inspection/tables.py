@@ -13,6 +13,7 @@ from xmppgov.archive.report import Report
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.service import Found, Status
+from xmppgov_archive.inspection.spools import SpoolRow, age, is_late, lateness, spool_rows
 from xmppgov_archive.inspection.stamps import stamped_days
 from xmppgov_archive.log.store import ALARMS, WitnessState
 
@@ -20,8 +21,8 @@ texts = Texts("xmppgov_archive")
 MOST_SHOWN = 20  # findings on a terminal
 
 
-def status_document(state: Status, section: ArchiveSection) -> dict[str, Any]:
-    """Return `archive status --json`."""
+def status_document(state: Status, section: ArchiveSection, now: int) -> dict[str, Any]:
+    """Return `archive status --json`; `now` in ms UTC."""
     checkpoint = state.checkpoint
     return {
         "origin": checkpoint.origin,
@@ -38,12 +39,15 @@ def status_document(state: Status, section: ArchiveSection) -> dict[str, Any]:
         "emitters": [epoch._asdict() for epoch in state.epochs],
         "holes": sum(epoch.missing for epoch in state.epochs),
         "alarms": [alarm._asdict() for alarm in state.alarms],
-        "spools": [spool._asdict() for spool in state.spools],
+        "spools": [
+            {**row._asdict(), "late": is_late(row, now)}
+            for row in spool_rows(state.epochs, state.spools)
+        ],
     }
 
 
-def show_status(console: Console, state: Status, section: ArchiveSection) -> None:
-    """Print `archive status`."""
+def show_status(console: Console, state: Status, section: ArchiveSection, now: int) -> None:
+    """Print `archive status`; `now` in ms UTC."""
     facts = Table.grid("", Column(overflow="fold"), padding=(0, 2))
     rows = (
         (texts("Log"), state.checkpoint.origin),
@@ -60,12 +64,15 @@ def show_status(console: Console, state: Status, section: ArchiveSection) -> Non
         facts.add_row(str(name), str(value))
     console.print(facts)
     table = _table(
-        texts("Server"), texts("Epoch"), texts("Last"), texts("Records"), texts("Missing")
+        texts("Emitter"), texts("Epoch"), texts("Last"), texts("Records"), texts("Missing")
     )
     for epoch in state.epochs:
         cells = epoch.server, epoch.epoch, epoch.last, epoch.records, epoch.missing
         table.add_row(*map(str, cells))
     console.print(table)
+    spools = spool_rows(state.epochs, state.spools)
+    if spools:
+        console.print(_spools(spools, now))
     if state.witnesses:
         console.print(_witnesses(state.witnesses))
     for alarm in state.alarms[:MOST_SHOWN]:
@@ -75,7 +82,25 @@ def show_status(console: Console, state: Status, section: ArchiveSection) -> Non
             seq=alarm.seq,
             count=alarm.times,
         )
-        console.print(str(text), style="red", markup=False, highlight=False)
+        _warn(console, text)
+    for text in lateness(spools, now):
+        _warn(console, text)
+
+
+def _warn(console: Console, text: object) -> None:
+    console.print(str(text), style="red", markup=False, highlight=False)
+
+
+def _spools(rows: Sequence[SpoolRow], now: int) -> Table:
+    table = _table(
+        texts("Emitter"), texts("Last"), texts("Waiting"), texts("Waiting for"), texts("Heard")
+    )
+    for row in rows:
+        oldest = age(now - row.oldest) if row.oldest else ""
+        heard = texts("{age} ago", age=age(now - row.heard))
+        cells = row.server, row.last, row.waiting, oldest, heard
+        table.add_row(*map(str, cells), style="red" if is_late(row, now) else None)
+    return table
 
 
 def _witnesses(witnesses: Sequence[WitnessState]) -> Table:
