@@ -25,8 +25,10 @@ from xmppgov.archive.stanza import (
     NS,
     committed,
     parse_batch,
+    parse_seq,
     parse_status,
     write_batch,
+    write_status,
 )
 from xmppgov.errors import BadRequest
 
@@ -49,6 +51,31 @@ def test_the_page_s_example_is_read() -> None:
     assert found.items[0] == Hole(41, 41, "boot")
     assert [type(item) for item in found.items[1:]] == [WireRecord, WireRecord, CountedMessage]
     assert committed(1763864000, 44) in PAGE.read_text("utf-8")
+
+
+def test_the_page_s_examples_of_other_emitters_are_read_and_written() -> None:
+    page = PAGE.read_text("utf-8").partition("# Emitters that are no servers")[2]
+    found = [parse(xml) for xml in re.findall(r"<batch.*?</batch>", page, re.DOTALL)]
+    records = [item for one in found for item in one.items if isinstance(item, WireRecord)]
+    assert {record.kind for record in records} == EVENTS
+    assert all(int(r.id.replace("-", "")[:12], 16) == r.t for r in records)
+    assert [parse(write_batch(one)) for one in found] == found
+    (asked,) = re.findall(r"<status .*?/>", page)
+    assert parse_status(ET.fromstring(asked)) == Progress(1763864002, 0)
+    assert write_status(Progress(1763864002, 0)) == asked
+
+
+def test_a_refusal_names_its_number() -> None:
+    seen = ET.fromstring(f'<known xmlns="{NS}" seq="42"/>')
+    assert parse_seq(seen, "known") == 42
+    for detail, name in (
+        (None, "known"),
+        (seen, "expected"),
+        (ET.fromstring('<known xmlns="other" seq="42"/>'), "known"),
+        (ET.fromstring(f'<known xmlns="{NS}" seq="x"/>'), "known"),
+        (ET.fromstring(f'<known xmlns="{NS}"/>'), "known"),
+    ):
+        assert parse_seq(detail, name) is None
 
 
 @st.composite
