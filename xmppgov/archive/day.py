@@ -45,6 +45,14 @@ def day_text(number: int) -> str:
     return (date(1970, 1, 1) + timedelta(min(max(number, 0), LAST_DAY))).isoformat()
 
 
+def day_number(text: str) -> int | None:
+    """Return a day, written `2026-11-24`, in days since 1970; None where no calendar has it."""
+    try:
+        return (date.fromisoformat(text) - date(1970, 1, 1)).days
+    except ValueError:
+        return None
+
+
 class Place(NamedTuple):
     """A reference at its place in a day's sorted tree, with the hashes that lead to the root."""
 

@@ -7,6 +7,7 @@ that the archive's program has written: all of it is derived again from the entr
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from xmppgov.archive import ranges
 from xmppgov.archive.checkpoints import NO_COSIGNERS, CheckpointCheck
 from xmppgov.archive.counters import Counters, Epoch
 from xmppgov.archive.day import DAY, day_text, names_root, references_root
+from xmppgov.archive.derived import Derived
 from xmppgov.archive.fates import Fates
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import (
@@ -187,6 +189,9 @@ class RecordCheck:
         self._destroyed: dict[str, int] = {}
         self._seen: dict[int, int] = {}
         """The first record of each day, in days since 1970."""
+        self._unread: list[Range] = []
+        """The data entries whose records are not there or cannot be read."""
+        self.derived = Derived(report)
 
     def chunk(
         self,
@@ -200,6 +205,7 @@ class RecordCheck:
         for index, entry in enumerate(entries, start):
             record = by_index.get(index)
             if entry is None:
+                self._not_read(index)
                 continue
             if rows.get(index) != entry:
                 self._say("row-changed", index, texts("The database has not the log's entry."))
@@ -284,6 +290,7 @@ class RecordCheck:
         self._fates.judge(under_way)
 
     def _entry(self, index: int, leaf: DataLeaf | Control, record: StoredRecord | None) -> None:
+        self.derived.entry(index, leaf)
         if isinstance(leaf, DataLeaf):
             self._data(index, leaf, record)
             return
@@ -301,22 +308,37 @@ class RecordCheck:
     def _data(self, index: int, leaf: DataLeaf, record: StoredRecord | None) -> None:
         if record is None:
             self._fates.gone(index)
+            self._not_read(index)
             return
         self._report.records += 1
         self._seen.setdefault(int(record.columns[0] or 0) // DAY, index)
         if (record.emitter, record.epoch, record.seq) != leaf[:3]:
             self._say("record-number", index, texts("The record's number is not the log's."))
         if record.body is None:
+            self._not_read(index)
             self._say("record-changed", index, texts("The record cannot be opened."))
             return
         try:
             fields, values = parse_record_both(record.body)
         except RecordInvalid:
+            self._not_read(index)
             self._say("record-changed", index, texts("It is no record of schema v1."))
             return
+        self.derived.record(index, fields)
         if tuple(fields.get(name) for name in COLUMNS) != record.columns:
             self._say("record-changed", index, texts("A column is not what the record says."))
         self._committed(index, leaf, fields, commitment(values, record.secret))
+
+    def has_read(self, index: int) -> bool:
+        """Tell whether the record of an entry was there and could be read."""
+        place = bisect_right(self._unread, (index, ranges.LARGEST)) - 1
+        return place < 0 or self._unread[place][1] < index
+
+    def _not_read(self, index: int) -> None:
+        if self._unread and self._unread[-1][1] == index - 1:
+            self._unread[-1] = (self._unread[-1][0], index)
+        else:
+            self._unread.append((index, index))
 
     @staticmethod
     def _same_names(day: DayEnd, rows: Sequence[StoredName], gone: Sequence[ForgottenName]) -> bool:

@@ -10,12 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from xmppgov.archive.day import DAY
+from xmppgov.archive import ranges
+from xmppgov.archive.day import day_number
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import DayEnd
 from xmppgov.archive.report import Report
 from xmppgov.archive.verify import LogCheck, RecordCheck, StoredRecord
-from xmppgov.errors import CheckFailed, ConfigurationError, NotFound, StorageError
+from xmppgov.errors import CheckFailed, NotFound, StorageError
 from xmppgov.i18n import Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
 from xmppgov.tlog.errors import NoteInvalid, TileInvalid
@@ -26,7 +27,6 @@ from xmppgov.tlog.proof import TlogProof
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_path
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.answers import Answer, too_few
-from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.stamps import check_stamps
 from xmppgov_archive.inspection.store import Alarm, Criteria, EpochState, InspectionStore, Row
 from xmppgov_archive.log.folder import LogFolder
@@ -243,18 +243,29 @@ class Inspection:
             text = texts("A record lies where the log has none.")
             log.report.add("record-extra", f"entry {index}", text)
         check.names(tables.names, tables.forgotten)
-        for index, day in check.days:
-            check.references(index, day, await self._references(day))
+        check.derived.opened(tables.opened)
+        check.derived.days(tables.days)
+        check.derived.keys(tables.months, tables.resolving, tables.used)
+        pending = sum(ranges.count(parts) for parts in tables.open.values())
+        check.derived.sums(tables.sums, pending)
+        await self._days(check, size + len(waiting))
         busy = await self.retention.under_way(size, before)
         check.finish(part for parts in busy.values() for part in parts)
 
+    async def _days(self, check: RecordCheck, end: int) -> None:
+        """Compare references with the days' roots, and with the records before the index `end`."""
+        for index, day in check.days:
+            check.references(index, day, await self._references(day))
+        for number in await self.store.days():
+            rows = await self.store.references_of(number)
+            known = (row for row in rows if row.idx < end and check.has_read(row.idx))
+            check.derived.references(number, known)
+        check.derived.no_more_references()
+
     async def _references(self, day: DayEnd) -> list[bytes]:
         """Return what the database has of a part of a day; nothing for a day that no year has."""
-        try:
-            number = first_millisecond(day.day) // DAY
-        except ConfigurationError:
-            return []
-        return await self.store.references(number, day.part)
+        number = day_number(day.day)
+        return [] if number is None else await self.store.references(number, day.part)
 
     async def _records(self, start: int, end: int) -> list[StoredRecord]:
         """Return the records with an index in [start, end), opened as far as they open."""

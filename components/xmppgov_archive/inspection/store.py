@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xmppgov.archive import jcs
 from xmppgov.archive.counters import Epoch
+from xmppgov.archive.derived import ClosedDay, KeptReference
 from xmppgov.archive.ranges import Range
 from xmppgov.archive.verify import ForgottenName, StoredName
 from xmppgov.storage.database import Database
@@ -80,10 +81,16 @@ class Tables(NamedTuple):
     waiting: list[bytes]
     rows: list[Row]
     ends: dict[Epoch, int]
+    opened: dict[Epoch, int]
     servers: dict[int, str]
     open: dict[Epoch, list[Range]]
     names: dict[int, list[StoredName]]
     forgotten: dict[int, list[ForgottenName]]
+    days: list[ClosedDay]
+    sums: int
+    months: dict[str, str]
+    resolving: dict[int, str]
+    used: list[int]
 
 
 class InspectionStore:
@@ -180,6 +187,25 @@ class InspectionStore:
             found.setdefault(closed, []).append(ForgottenName(*name))
         return found
 
+    async def _pairs(self, sql: str) -> list[tuple[Any, Any]]:
+        return [(row[0], row[1]) for row in await self._database.fetch_all(sql)]
+
+    async def _closed_days(self) -> list[ClosedDay]:
+        """Return the parts of days that are closed."""
+        rows = await self._database.fetch_all("SELECT day, part, idx, in_turn FROM days")
+        return [ClosedDay(row[0], row[1], row[2], row[3]) for row in rows]
+
+    async def days(self) -> list[int]:
+        """Return the days that have references, in days since 1970."""
+        return [row[0] for row in await self._database.fetch_all("SELECT DISTINCT day FROM refs")]
+
+    async def references_of(self, day: int) -> list[KeptReference]:
+        """Return the references of a day."""
+        rows = await self._database.fetch_all(
+            "SELECT part, ref, idx FROM refs WHERE day = ?", (day,)
+        )
+        return [KeptReference(row[0], row[1], row[2]) for row in rows]
+
     async def references(self, day: int, part: int) -> list[bytes]:
         """Return the references of a part of a day (since 1970), each once, in order."""
         return await self._records.references(day, part)
@@ -205,18 +231,25 @@ class InspectionStore:
     async def tables(self, start: int) -> Tables:
         """Return entries from `start`, and the tables that follow from them, of one moment."""
         async with self._moment():
-            rows = await self._database.fetch_all("SELECT emitter, epoch, last FROM epochs")
+            rows = await self._database.fetch_all("SELECT * FROM epochs")
             ends = {(row[0], row[1]): row[2] for row in rows}
+            opened = {(row[0], row[1]): row[3] for row in rows}
             rows = await self._database.fetch_all("SELECT number, server FROM emitters")
             servers = {row[0]: row[1] for row in rows}
             return Tables(
                 await self._records.leaves(start, jcs.LARGEST_INTEGER),
                 await self.rows(start, jcs.LARGEST_INTEGER),
                 ends,
+                opened,
                 servers,
                 await self._records.open_counts(),
                 await self._closed_names(),
                 await self._forgotten_names(),
+                await self._closed_days(),
+                sum((await self._records.sums()).values()),
+                dict(await self._pairs("SELECT month, fate FROM months")),
+                dict(await self._pairs("SELECT number, public FROM resolving")),
+                [row[0] for row in await self._pairs("SELECT DISTINCT resolving, 0 FROM names")],
             )
 
     @asynccontextmanager
