@@ -119,7 +119,8 @@ class Inspection:
         epochs, alarms = await self.store.epochs(), await self.store.alarms()
         spools, witnesses = await self.store.spools(), await self.witnesses.all()
         note = self.folder.cosigned()
-        cosigned = self.policy.open(note, [self.key]).size if note else None
+        verdict = self.policy.judge(note, [self.key]) if note else None
+        cosigned = verdict.checkpoint.size if verdict and verdict.satisfied else None
         kept = await self.retention.state()
         return Status(
             records, entries, checkpoint, epochs, alarms, spools, cosigned, witnesses, kept

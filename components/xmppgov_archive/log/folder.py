@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xmppgov.i18n import Texts
-from xmppgov.storage.files import WriteFile, write_file
+from xmppgov.storage.files import WriteFile, sync_folder, write_file
 from xmppgov.tlog.errors import TileInvalid
 from xmppgov.tlog.tiles import WIDTH, parse_tile_path, tile_path
 
@@ -45,6 +45,11 @@ class LogFolder:
     def publish_cosigned(self, note: bytes) -> None:
         """Put the newest checkpoint that enough have cosigned where readers find it."""
         self._write(self.root / COSIGNED, note)
+
+    def withdraw_cosigned(self) -> None:
+        """Take the cosigned checkpoint away."""
+        (self.root / COSIGNED).unlink(missing_ok=True)
+        sync_folder(self.root)
 
     def write_files(self, files: Mapping[str, bytes]) -> None:
         """Write tiles and bundles durably, the entries first."""

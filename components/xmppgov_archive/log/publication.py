@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+import structlog
+
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.cosignature import Cosigner, cosignatures
 from xmppgov.tlog.errors import NoteInvalid
 from xmppgov.tlog.note import Note, Signature
 from xmppgov.tlog.policy import Policy
 from xmppgov_archive.log.folder import LogFolder
+
+log = structlog.get_logger()
 
 
 class Publication:
@@ -56,12 +60,17 @@ class Publication:
     async def resume(self, signed: bytes) -> None:
         """Go on from what is published, given the checkpoint that the log has signed last.
 
-        Cosignatures on it that verify are kept; without the log's own it is cosigned again.
+        Cosignatures on it that verify are kept; without the log's own it is cosigned again. A
+        `cosigned` that does not satisfy the policy, as after a change of it, is withdrawn.
 
         Raises:
             OSError: something cannot be written; try again.
         """
-        self.cosigned = self._enough(self._folder.cosigned() or b"")
+        kept = self._folder.cosigned()
+        self.cosigned = self._enough(kept or b"")
+        if kept is not None and self.cosigned is None:
+            log.warning("what was cosigned is not enough for the policy, and is withdrawn")
+            await asyncio.to_thread(self._folder.withdraw_cosigned)
         await self._begin(Note.parse(signed), self._kept(Note.parse(signed).text))
 
     async def add(self, note: Note) -> bool:

@@ -104,7 +104,8 @@ class Witnesses:
             current = Round(note, [one.witness.name for one in asked if not one.pause])
             await self._rounds.begin(current)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(current.over(), LONGEST_ROUND)
+                async with asyncio.timeout(LONGEST_ROUND):  # wait_for may lose a cancellation
+                    await current.over()
             text = note.text
             await asyncio.sleep(self._interval)
 

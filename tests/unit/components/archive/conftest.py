@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +17,11 @@ from xmppgov.archive.sealing import PrivateKey
 from xmppgov_archive.__main__ import opened
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.service import Found, Inspection, inspected
+from xmppgov_archive.log import witnesses
 from xmppgov_archive.records.service import Archive, Committed
+
+if TYPE_CHECKING:
+    from tests.unit.components.archive.cosigning import Fleet
 
 EPOCH = 1_763_864_000
 SERVER = "gov.localhost"
@@ -93,3 +98,14 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+@pytest.fixture
+async def three(place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
+    """Three witnesses that answer, and an archive that asks again after a test's pauses."""
+    from tests.unit.components.archive.cosigning import fleet
+
+    monkeypatch.setattr(witnesses, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(witnesses, "LONGEST_PAUSE", 0.2)
+    async with fleet(place) as started:
+        yield started

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from typer.testing import CliRunner
 
-from tests.unit.components.archive.conftest import Place
+from tests.unit.archive.batches import batch, record
+from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
+from xmppgov.archive.batch import Batch
 from xmppgov.demo.prosody import Ports
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.cosignature import Cosigner
 from xmppgov.tlog.errors import NoteInvalid
 from xmppgov.tlog.note import Note, VerifierKey
 from xmppgov.tlog.policy import Policy, Verdict
+from xmppgov_archive.commands import app
 from xmppgov_archive.config import WitnessSection
 from xmppgov_archive.log.keys import load_signing_key
 from xmppgov_archive.log.store import WitnessState, WitnessStore
@@ -151,3 +158,42 @@ def text_of(place: Place, name: str) -> str:
 
 def size_of(place: Place, name: str) -> int:
     return Checkpoint.parse(text_of(place, name)).size
+
+
+def some(first: int, last: int, size: int = 100) -> Batch:
+    return batch(EPOCH, *(record(n, size=size) for n in range(first, last + 1)))
+
+
+def only(handler: Callable[[web.Request], object]) -> web.Application:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)  # type: ignore[arg-type]
+    return app
+
+
+def backed_up(place: Place) -> tuple[Path, ...]:
+    section = place.section
+    return section.database.parent, section.lock_database.parent, section.tiles_dir
+
+
+async def restore_yesterday(three: Fleet, last: int) -> None:
+    """Sign 9 records, back everything up, sign up to `last`, restore."""
+    place = three.place
+    async with place.running() as archive:
+        await archive.commit(SERVER, some(1, 9))
+        await three.cosigned(10, "w1", "w2", "w3")
+    for folder in backed_up(place):
+        shutil.copytree(folder, place.folder / "backup" / folder.name)
+    async with place.running() as archive:
+        await archive.commit(SERVER, some(10, last))
+        await three.cosigned(last + 1, "w1", "w2", "w3")
+    shutil.copy(place.section.tiles_dir / "cosigned", place.folder / "kept")
+    for folder in backed_up(place):
+        shutil.rmtree(folder)
+        shutil.copytree(place.folder / "backup" / folder.name, folder)
+
+
+def command(place: Place, *words: str) -> dict[str, Any]:
+    """Run `xmppgov archive …`; return its document, which may stand behind lines of a log."""
+    done = CliRunner().invoke(app, [*words, "--json", "--config", str(place.config())])
+    document: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{\n") :])
+    return document

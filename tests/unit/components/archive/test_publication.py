@@ -116,6 +116,7 @@ async def test_a_spoilt_cosigned_one_counts_for_nothing(tmp_path: Path) -> None:
     published = publication(tmp_path)
     await published.resume(signed(2))
     assert published.cosigned is None
+    assert shown(tmp_path, "cosigned") is None
     await published.add(with_cosignatures(signed(2), OWN, W1, W2))
     assert shown(tmp_path, "cosigned") == (2, set(EVERY))
 

@@ -15,9 +15,8 @@ from tests.conftest import require_program
 from tests.unit.archive.batches import batch, record
 from tests.unit.components.archive.authority import Authority, served
 from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
-from tests.unit.components.archive.cosigning import size_of, until
+from tests.unit.components.archive.cosigning import backed_up, size_of, until
 from tests.unit.components.archive.test_integrator import Disk
-from tests.unit.components.archive.test_witnesses import backed_up
 from xmppgov.errors import ConfigurationError
 from xmppgov_archive.config import TimestampSection
 from xmppgov_archive.log import timestamps
@@ -157,6 +156,7 @@ async def test_another_authority_is_not_believed(place: Place, authority: Author
 async def test_each_write_can_fail_and_the_day_is_done_again(
     place: Place, authority: Authority, at: int, persisted: bool
 ) -> None:
+    place.section = place.section.model_copy(update={"timestamps": None})
     await place.fill(batch(EPOCH, record(1)))
     disk, folder = Disk(at, persisted=persisted), place.section.timestamps_dir
     stamping = Timestamps(

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import ClientSession, web
 from typer.testing import CliRunner
 
-from tests.unit.archive.batches import batch, record
-from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
-from tests.unit.components.archive.cosigning import Fleet, One, fleet, size_of, until
+from tests.unit.components.archive.conftest import SERVER, Place
+from tests.unit.components.archive.cosigning import (
+    Fleet,
+    One,
+    command,
+    only,
+    restore_yesterday,
+    size_of,
+    some,
+    until,
+)
 from tests.unit.components.archive.test_integrator import Disk
-from xmppgov.archive.batch import Batch
 from xmppgov.tlog.note import Note
 from xmppgov.tlog.witness import SIZE_TYPE
 from xmppgov_archive.commands import app
-from xmppgov_archive.log import client, witnesses
+from xmppgov_archive.log import client
 from xmppgov_archive.records.service import Archive
-
-
-@pytest.fixture(autouse=True)
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses of a test, not of a night."""
-    monkeypatch.setattr(witnesses, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(witnesses, "LONGEST_PAUSE", 0.2)
-
-
-@pytest.fixture
-async def three(place: Place) -> AsyncIterator[Fleet]:
-    async with fleet(place) as started:
-        yield started
-
-
-def some(first: int, last: int, size: int = 100) -> Batch:
-    return batch(EPOCH, *(record(n, size=size) for n in range(first, last + 1)))
 
 
 async def test_every_checkpoint_is_cosigned_by_all(three: Fleet) -> None:
@@ -80,12 +66,6 @@ async def test_two_of_three_are_enough_and_one_is_not(three: Fleet) -> None:
 async def _silence(_request: web.Request) -> web.Response:
     await asyncio.sleep(3600)
     return web.Response()
-
-
-def only(handler: Callable[[web.Request], object]) -> web.Application:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)  # type: ignore[arg-type]
-    return app
 
 
 async def test_witnesses_that_hang_slow_nothing(
@@ -229,30 +209,8 @@ async def test_a_restart_learns_from_the_witnesses_what_they_have_seen(three: Fl
         await three.cosigned(701, "w1", "w2", "w3")
 
 
-def backed_up(place: Place) -> tuple[Path, ...]:
-    section = place.section
-    return section.database.parent, section.lock_database.parent, section.tiles_dir
-
-
-async def _restore_yesterday(three: Fleet, last: int) -> None:
-    """Sign 9 records, back everything up, sign up to `last`, restore."""
-    place = three.place
-    async with place.running() as archive:
-        await archive.commit(SERVER, some(1, 9))
-        await three.cosigned(10, "w1", "w2", "w3")
-    for folder in backed_up(place):
-        shutil.copytree(folder, place.folder / "backup" / folder.name)
-    async with place.running() as archive:
-        await archive.commit(SERVER, some(10, last))
-        await three.cosigned(last + 1, "w1", "w2", "w3")
-    shutil.copy(place.section.tiles_dir / "cosigned", place.folder / "kept")
-    for folder in backed_up(place):
-        shutil.rmtree(folder)
-        shutil.copytree(place.folder / "backup" / folder.name, folder)
-
-
 async def test_a_database_of_yesterday_is_refused_by_every_witness(three: Fleet) -> None:
-    await _restore_yesterday(three, 29)
+    await restore_yesterday(three, 29)
     place = three.place
     async with place.running():
         for name in three.witnesses:
@@ -261,19 +219,16 @@ async def test_a_database_of_yesterday_is_refused_by_every_witness(three: Fleet)
     report = await place.verify((place.folder / "kept").read_bytes())
     assert report.counts == {"history": 1}
     assert (await place.verify()).total == 0  # in itself it is consistent
-    shown = await asyncio.to_thread(_status, place)
-    document = json.loads(await asyncio.to_thread(_status, place, "--json"))
+    document = await asyncio.to_thread(command, place, "status")
     assert [w["state"] for w in document["witnesses"]] == ["rollback"] * 3
     assert (document["cosigned"], document["size"]) == (10, 10)
-    assert shown.count("ALARM: rollback") == 3
-
-
-def _status(place: Place, *words: str) -> str:
-    return CliRunner().invoke(app, ["status", *words, "--config", str(place.config())]).stdout
+    words = ["status", "--config", str(place.config())]
+    shown = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert shown.stdout.count("ALARM: rollback") == 3
 
 
 async def test_a_fork_is_refused_by_every_witness(three: Fleet) -> None:
-    await _restore_yesterday(three, 19)
+    await restore_yesterday(three, 19)
     place = three.place
     async with place.running() as archive:
         await archive.commit(SERVER, some(10, 29, size=5))  # other content under the same numbers
@@ -285,73 +240,6 @@ async def test_a_fork_is_refused_by_every_witness(three: Fleet) -> None:
             assert await one.size() == 20
     report = await place.verify((place.folder / "kept").read_bytes())
     assert report.counts == {"history": 1}
-
-
-def _verify(place: Place, *words: str) -> dict[str, Any]:
-    done = CliRunner().invoke(app, ["verify", "--json", *words, "--config", str(place.config())])
-    return json.loads(done.stdout)
-
-
-async def test_verify_asks_the_witnesses(three: Fleet) -> None:
-    async with three.place.running() as archive:
-        await archive.commit(SERVER, some(1, 9))
-        await three.cosigned(10, "w1", "w2", "w3")
-    report = await asyncio.to_thread(_verify, three.place, "--ask")
-    assert (report["ok"], report["witnessed"]) == (True, {"w1": 10, "w2": 10, "w3": 10})
-    await three.witnesses["w3"].stop()
-    report = await asyncio.to_thread(_verify, three.place, "--ask")
-    assert (report["ok"], report["witnessed"]) == (True, {"w1": 10, "w2": 10})
-    silent = await asyncio.to_thread(_verify, three.place, "--witness", "http://127.0.0.1:1/")
-    assert silent["counts"] == {"witness-silent": 1}
-    await three.witnesses["w2"].stop()
-    report = await asyncio.to_thread(_verify, three.place, "--ask")
-    assert (report["counts"], report["witnessed"]) == ({"witness-silent": 1}, {"w1": 10})
-    assert "w2, w3" in report["findings"][0]["text"]
-
-
-async def test_verify_finds_a_rollback_where_a_witness_answers(three: Fleet) -> None:
-    await _restore_yesterday(three, 29)
-    for words in (["--ask"], ["--witness", three.witnesses["w2"].url]):
-        report = await asyncio.to_thread(_verify, three.place, *words)
-        assert set(report["counts"]) == {"history"}
-        assert all(size == 30 for size in report["witnessed"].values())
-    stranger = One("w2", three.place.folder, three.witnesses["w2"]._log)
-    await stranger.start()  # the same memory at an address that the policy does not know
-    report = await asyncio.to_thread(_verify, three.place, "--witness", stranger.url)
-    assert (report["counts"], report["witnessed"]) == ({"history": 1}, {stranger.url: 30})
-    await stranger.stop()
-
-
-async def test_a_witness_that_serves_what_it_has_not_cosigned_is_found(three: Fleet) -> None:
-    async with three.place.running() as archive:
-        await archive.commit(SERVER, some(1, 9))
-        await three.cosigned(10, "w1", "w2", "w3")
-    note = Note.parse((three.place.section.tiles_dir / "cosigned").read_bytes())
-    others = tuple(s for s in note.signatures if not s.name.startswith("w2"))
-
-    async def answer(_request: web.Request) -> web.Response:
-        return web.Response(body=Note(note.text, others).encode())
-
-    await three.witnesses["w2"].stop()
-    await three.witnesses["w2"].start(only(answer))
-    report = await asyncio.to_thread(_verify, three.place, "--ask")
-    assert report["counts"] == {"witness-invalid": 1}
-
-
-async def test_what_was_kept_may_be_cosigned_or_not(three: Fleet) -> None:
-    async with three.place.running() as archive:
-        await archive.commit(SERVER, some(1, 9))
-        await three.cosigned(10, "w1", "w2", "w3")
-    kept = three.place.folder / "kept"
-    note = Note.parse((three.place.section.tiles_dir / "cosigned").read_bytes())
-    for signatures, enough in ((note.signatures, True), (note.signatures[:1], False)):
-        kept.write_bytes(Note(note.text, signatures).encode())
-        report = await asyncio.to_thread(_verify, three.place, "--since", str(kept))
-        assert (report["ok"], report["kept_cosigned"]) == (True, enough)
-    wrong = three.witnesses["w1"].key.sign("o\n1\n" + note.text.split("\n")[2] + "\n", 5)
-    kept.write_bytes(Note(note.text, (*note.signatures[:1], wrong)).encode())
-    report = await asyncio.to_thread(_verify, three.place, "--since", str(kept))
-    assert report["counts"] == {"history": 1}
 
 
 async def test_a_full_disk_loses_no_cosignature(three: Fleet) -> None:
@@ -372,6 +260,26 @@ async def test_a_full_disk_loses_no_cosignature(three: Fleet) -> None:
 
 def _folder(archive: Archive):  # type: ignore[no-untyped-def]
     return archive._integrator._folder
+
+
+async def test_another_policy_asks_for_other_cosignatures(three: Fleet) -> None:
+    """What was enough is not, until the new witnesses have cosigned, too."""
+    place = three.place
+    every = place.section.witnesses
+    place.section = place.section.model_copy(update={"witnesses": every[:1]})
+    async with place.running() as archive:
+        await archive.commit(SERVER, some(1, 9))
+        await three.cosigned(10, "w1")
+    place.section = place.section.model_copy(update={"witnesses": every})
+    await three.witnesses["w2"].stop()
+    await three.witnesses["w3"].stop()
+    async with place.running():
+        assert not (place.section.tiles_dir / "cosigned").exists()
+        document = await asyncio.to_thread(command, place, "status")
+        assert document["cosigned"] is None
+        await three.witnesses["w3"].start()
+        await three.cosigned(10, "w1", "w3")
+    assert (await place.verify()).total == 0
 
 
 async def test_nobody_is_asked_where_nobody_is_configured(place: Place) -> None:
