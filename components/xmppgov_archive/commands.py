@@ -28,6 +28,7 @@ from xmppgov_archive.members.commands import prove_message
 from xmppgov_archive.officers.asking import answer, hand_in_code, refuse, request, requests
 from xmppgov_archive.officers.commands import app as officers
 from xmppgov_archive.officers.commands import approve
+from xmppgov_archive.retention.commands import app as retention
 from xmppgov_archive.transparency.commands import transparency
 
 texts = Texts("xmppgov_archive")
@@ -43,6 +44,7 @@ app.command("hand-in")(hand_in_code)
 app.command()(refuse)
 app.command()(answer)
 app.add_typer(officers, name="officers", no_args_is_help=True)
+app.add_typer(retention, name="retention")
 ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from xmppgov.archive import jcs
 from xmppgov.archive.jcs import NotCanonical, Value
-from xmppgov.archive.leaf import Day, Digest, Role
+from xmppgov.archive.leaf import Day, Digest, Identity, Role, Visa
 from xmppgov.archive.model import Closed, Count, Counter, Label
 from xmppgov.errors import BadRequest
 from xmppgov.i18n import Text, Texts
@@ -34,6 +34,7 @@ SHORT = 8  # hexadecimal digits by which people name a request
 MOST_NAMES = 50  # people, rooms or units of one request
 LARGEST = 65_536  # characters of an armoured request
 _NAME = re.compile(r"[^\s@/\x00-\x1f\x7f-\x9f]{1,255}")
+_MONTH = re.compile("[12][0-9]{3}-(0[1-9]|1[0-2])", re.ASCII)
 _ADDRESS = re.compile(rf"(?:{_NAME.pattern}@)?{_NAME.pattern}")
 
 Words = list[tuple[Text, Text | str]]
@@ -55,6 +56,7 @@ def _names(text: str, pattern: re.Pattern[str]) -> str:
 
 Addresses = Annotated[str, AfterValidator(lambda text: _names(text, _ADDRESS))]
 Units = Annotated[str, AfterValidator(lambda text: _names(text, _NAME))]
+Months = Annotated[str, AfterValidator(lambda text: _names(text, _MONTH))]
 Address = Annotated[str, Field(pattern=f"^{_ADDRESS.pattern}$")]
 Case = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f-\x9f](.{0,62}\S)?$")]
 Keys = Annotated[str, Field(pattern=r"^[0-9a-f]{64}( [0-9a-f]{64})*$", max_length=65 * 8)]
@@ -106,8 +108,75 @@ class AccessScope(Scope):
         ]
 
 
+class EraseScope(Scope):
+    """The records of a class in some months; `visa` is who allows it: the archives, by a number."""
+
+    class_: Label = Field(alias="class")
+    months: Months
+    visa: Visa
+
+    def words(self) -> Words:
+        """Return it line by line, for people."""
+        return [
+            (texts("Class"), self.class_),
+            (texts("Months"), ", ".join(self.months.split(" "))),
+            (texts("Visa, or table de gestion"), self.visa),
+        ]
+
+
+class HoldScope(Scope):
+    """What a hold covers, up to the day `until`; what is not said does not limit it.
+
+    People, rooms and units are addresses, or pseudonyms as a record has them.
+    """
+
+    hold: Annotated[Identity, Field(max_length=40)]
+    people: Addresses | None = None
+    rooms: Addresses | None = None
+    units: Units | None = None
+    classes: Units | None = None
+    first: Day | None = None
+    last: Day | None = None
+    until: Day
+
+    def words(self) -> Words:
+        """Return it line by line, for people."""
+        lines: Words = [
+            (label, ", ".join(said.split(" ")))
+            for label, said in (
+                (texts("People"), self.people),
+                (texts("Rooms"), self.rooms),
+                (texts("Units"), self.units),
+                (texts("Classes"), self.classes),
+                (texts("First day"), self.first),
+                (texts("Last day"), self.last),
+            )
+            if said
+        ]
+        return [
+            (texts("Name of the hold"), self.hold),
+            *(lines or [(texts("Covers"), texts("everything"))]),
+            (texts("Held up to"), self.until),
+        ]
+
+
+class ReleaseScope(Scope):
+    """A hold that is to end."""
+
+    hold: Identity
+
+    def words(self) -> Words:
+        """Return it line by line, for people."""
+        return [(texts("Name of the hold"), self.hold)]
+
+
 Kind = Literal["access", "erase", "release", "hold"]
-SCOPES: Mapping[str, type[Scope]] = {"access": AccessScope}
+SCOPES: Mapping[str, type[Scope]] = {
+    "access": AccessScope,
+    "erase": EraseScope,
+    "release": ReleaseScope,
+    "hold": HoldScope,
+}
 """What each kind of request is about."""
 KIND_TEXTS: Mapping[str, Text] = {
     "access": texts("Look into the archive, with names"),
@@ -126,6 +195,8 @@ PURPOSE_TEXTS: Mapping[str, Text] = {
     "incident": texts("Security incident"),
     "data-subject": texts("Request of the person concerned"),
     "audit": texts("Internal audit"),
+    "retention": texts("Time of keeping is over"),
+    "hold-ended": texts("The reason of the hold is over"),
 }
 """Purposes that have words of their own; a configuration may name others."""
 

@@ -16,6 +16,12 @@ from xmppgov_archive.inspection.service import Found, Status
 from xmppgov_archive.inspection.spools import SpoolRow, age, is_late, lateness, spool_rows
 from xmppgov_archive.inspection.stamps import stamped_days
 from xmppgov_archive.log.store import ALARMS, WitnessState
+from xmppgov_archive.retention.tables import (
+    erasure_document,
+    show_erasures,
+    show_state,
+    state_document,
+)
 
 texts = Texts("xmppgov_archive")
 MOST_SHOWN = 20  # findings on a terminal
@@ -43,6 +49,7 @@ def status_document(state: Status, section: ArchiveSection, now: int) -> dict[st
             {**row._asdict(), "late": is_late(row, now)}
             for row in spool_rows(state.epochs, state.spools)
         ],
+        "retention": state_document(state.retention),
     }
 
 
@@ -75,6 +82,7 @@ def show_status(console: Console, state: Status, section: ArchiveSection, now: i
         console.print(_spools(spools, now))
     if state.witnesses:
         console.print(_witnesses(state.witnesses))
+    show_state(console, state.retention)
     for alarm in state.alarms[:MOST_SHOWN]:
         text = texts(
             "ALARM: {server}: number {seq} came again with other content ({count} times).",
@@ -129,6 +137,8 @@ def report_document(report: Report) -> dict[str, Any]:
         "root": report.root.hex(),
         "records": report.records,
         "erased": report.erased,
+        "erasing": report.erasing,
+        "erasures": [erasure_document(erasure) for erasure in report.erasures],
         "missing": report.missing,
         "counted": report.counted,
         "open": report.open,
@@ -167,6 +177,7 @@ def show_report(console: Console, report: Report) -> None:
             missing=report.missing,
         )
         console.print(str(text), style="green", markup=False, highlight=False)
+    show_erasures(console, report)
 
 
 def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from xmppgov.archive.fates import erased_by
 from xmppgov.archive.jcs import LARGEST_INTEGER
+from xmppgov.archive.leaf import Erase, parse_leaf
 from xmppgov.archive.ranges import Range
 from xmppgov_archive.records.keys import KeyRing
 from xmppgov_archive.retention.model import Hold, Period
@@ -58,6 +59,17 @@ class RetentionInspection:
         ]
         there = await self.store.holds() if await self.store.is_there() else []
         return RetentionState(classes, [hold for hold in there if hold.ended is None])
+
+    async def naming(self, slip: str) -> list[int]:
+        """Return the indexes of the `erase` entries that name a slip by its SHA-256."""
+        if not await self.store.is_there():
+            return []
+        found: list[int] = []
+        for index, data in await self.store.erase_entries():
+            leaf = parse_leaf(data)
+            if isinstance(leaf, Erase) and leaf.slip == slip:
+                found.append(index)
+        return found
 
     async def under_way(self, size: int = LARGEST_INTEGER, also: Iterable[int] = ()) -> UnderWay:
         """Return the indexes of records that are being erased.

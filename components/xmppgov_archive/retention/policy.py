@@ -88,6 +88,14 @@ def month_span(month: str) -> tuple[int, int]:
     return _ms(first), _ms(date(number // 12, number % 12 + 1, 1))
 
 
+def is_day(text: str) -> bool:
+    """Tell whether the calendar has a day, written `2026-11-24`."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def day_of(t: int) -> date:
     """Return the day (UTC) of a time in ms."""
     return _EPOCH + timedelta(days=t // DAY)

@@ -130,6 +130,8 @@ class Holds:
         """
         if any(hold.id == id for hold in await self.all()):
             raise Conflict(texts("There has been a hold of the name {name} already.", name=id))
+        if not policy.is_day(until):
+            raise BadRequest(texts("{day} is no day; write YYYY-MM-DD.", day=until))
         if until < self.today.isoformat():
             raise BadRequest(texts("The last day of a hold is not in the past."))
 

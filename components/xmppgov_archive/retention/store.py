@@ -124,6 +124,13 @@ class RetentionStore:
         """Note that entry `leaf` has ended a hold; within a transaction."""
         await self._database.execute("UPDATE holds SET ended = ? WHERE id = ?", (leaf, id))
 
+    async def erase_entries(self) -> list[tuple[int, bytes]]:
+        """Return every `erase` entry that this database's erasures have, with its index."""
+        rows = await self._database.fetch_all(
+            "SELECT idx, data FROM erasures JOIN leaves ON idx BETWEEN first AND last ORDER BY idx"
+        )
+        return [(row[0], row[1]) for row in rows]
+
     async def promised(self, size: int, also: Iterable[int]) -> dict[int, list[bytes]]:
         """Return the erase entries of erasures that are not done, by erasure.
 
