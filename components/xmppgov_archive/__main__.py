@@ -41,6 +41,7 @@ from xmppgov_archive.records.service import Archive
 from xmppgov_archive.records.store import RecordStore
 from xmppgov_archive.records.units import Ask, Units
 from xmppgov_archive.retention import store as retention
+from xmppgov_archive.retention.offers import commands, plugins
 from xmppgov_archive.retention.wiring import renew_keys, retaining
 
 Clock = Callable[[], int]
@@ -60,11 +61,11 @@ async def build(config: Config) -> AsyncIterator[ArchiveComponent]:
     ask = unit_from_directory(stream, section.directory) if section.directory else _nobody
     async with (
         opened(section, ask) as parts,
-        retaining(section, parts),
-        office(section, parts) as desk,
+        retaining(section, parts) as kept,
+        office(section, parts, plugins(parts, kept)) as desk,
     ):
         component = ArchiveComponent(stream=stream, archive=parts.archive, emitters=section.allowed)
-        offered = [*members(section), *desk.commands]
+        offered = [*members(section), *desk.commands, *commands(section, kept)]
         Commands(stream, offered, clock=_now, random=secrets.token_bytes)
         stream.start()
         try:

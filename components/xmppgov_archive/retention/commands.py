@@ -18,6 +18,7 @@ from xmppgov.i18n import Texts
 from xmppgov_archive.config import Config
 from xmppgov_archive.inspection.service import Inspection, inspected
 from xmppgov_archive.retention import tables
+from xmppgov_archive.retention.asking import due, erase, hold, release
 from xmppgov_archive.retention.folder import SlipFolder
 from xmppgov_archive.retention.model import Hold
 from xmppgov_archive.retention.service import Preview, preview
@@ -27,6 +28,8 @@ from xmppgov_archive.retention.wiring import setting
 texts = Texts("xmppgov_archive")
 ResultT = TypeVar("ResultT")
 app = typer.Typer(help="What is kept how long: due months, holds, slips.", no_args_is_help=True)
+for command in (hold, release, erase, due):
+    app.command()(command)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -8,7 +8,8 @@ from xmppgov.adhoc.model import Command, Done, Field, Option, Page, Session, Tab
 from xmppgov.archive.request import EraseScope, HoldScope, ReleaseScope, Scope
 from xmppgov.errors import BadRequest, NotFound
 from xmppgov.i18n import Texts
-from xmppgov_archive.officers.dialogue import NODES, Subject
+from xmppgov_archive.officers.dialogue import Subject
+from xmppgov_archive.officers.model import NODES
 from xmppgov_archive.retention.model import Part
 from xmppgov_archive.retention.service import Preview
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -41,6 +41,18 @@ def preview_document(found: Preview) -> dict[str, Any]:
 
 def show_preview(console: Console, found: Preview) -> None:
     """Print `archive retention preview`."""
+    names = ("class", "month", "records", "units", "held", "first", "last")
+    rows = [(*d.part, d.records, len(d.units), d.held, d.first, d.last) for d in found.due]
+    show_due(console, [dict(zip(names, map(str, row), strict=True)) for row in rows])
+    total = sum(one.records for one in found.due)
+    console.print(str(texts("{n} records may be erased. Nothing was changed.", n=total)))
+    if found.holds:
+        show_holds(console, found.holds)
+
+
+def show_due(console: Console, rows: Sequence[Mapping[str, str]]) -> None:
+    """Print what the running archive says may be erased."""
+    names = ("class", "month", "records", "units", "held", "first", "last")
     table = _table(
         texts("Class"),
         texts("Month"),
@@ -50,15 +62,10 @@ def show_preview(console: Console, found: Preview) -> None:
         texts("First day"),
         texts("Last day"),
     )
-    for one in found.due:
-        counts = one.records, len(one.units), one.held
-        table.add_row(*one.part, *map(str, counts), one.first, one.last)
-    if found.due:
+    for row in rows:
+        table.add_row(*(row.get(name, "") for name in names))
+    if rows:
         console.print(table)
-    total = sum(one.records for one in found.due)
-    console.print(str(texts("{n} records may be erased. Nothing was changed.", n=total)))
-    if found.holds:
-        show_holds(console, found.holds)
 
 
 def hold_document(hold: Hold) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The archivist's commands on retention: what is due, drafts, holds, slips, for people and scripts."""
+"""The archivist's commands on retention: what is due, drafts, holds, slips, wrong settings."""
 
 from __future__ import annotations
 
@@ -165,8 +165,7 @@ def test_periods_and_agencies_are_read(place: Place) -> None:
     assert {n: c.period.months for n, c in section.classes.items()} == {"a": 18, "b": 36}
     assert section.agencies.originating == "FR-AN"
     assert section.slips == place.folder / "archive-slips"
-    file.write_text(
-        file.read_text().replace("[archive]\n", "[archive]\nslips_dir = 'log/tiles/x'\n")
-    )
+    inside = "[archive]\nslips_dir = 'log/tiles/x'\n"
+    file.write_text(file.read_text().replace("[archive]\n", inside))
     with pytest.raises(ConfigurationError, match="slips_dir"):
         load(Config, file)
