@@ -70,8 +70,9 @@ def _emitters(figures: Figures) -> Iterator[Metric]:
     oldest = _gauge("spool_age_seconds", "Age of the oldest of these.", "emitter")
     heard = _gauge("emitter_silence_seconds", "Since when it was not heard.", "emitter")
     for one in figures.emitters:
-        last.add_metric([one.emitter, str(one.epoch)], one.last)
-        missing.add_metric([one.emitter], one.missing)
+        if one.last is not None:
+            last.add_metric([one.emitter, str(one.epoch)], one.last)
+            missing.add_metric([one.emitter], one.missing)
         if one.waiting is not None:
             waiting.add_metric([one.emitter], one.waiting)
             oldest.add_metric([one.emitter], _age(figures.now, one.oldest if one.waiting else None))

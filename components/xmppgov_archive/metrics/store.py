@@ -9,11 +9,11 @@ from xmppgov.storage.database import Database
 
 
 class EmitterFigures(NamedTuple):
-    """An emitter's newest epoch: its last number, and what the emitter said of its spool."""
+    """An emitter's newest epoch, if it has sent anything, and what it said of its spool."""
 
     emitter: str
-    epoch: int
-    last: int
+    epoch: int | None
+    last: int | None
     missing: int
     waiting: int | None
     oldest: int | None
@@ -52,12 +52,14 @@ class MetricsStore:
     async def emitters(self) -> list[EmitterFigures]:
         """Return each emitter's figures; `missing` is over all of its epochs."""
         rows = await self._database.fetch_all(
-            "SELECT m.server, e.epoch, e.last,"
+            "SELECT n.server, e.epoch, e.last,"
             " (SELECT ifnull(sum(g.last - g.first + 1), 0) FROM gaps g WHERE g.emitter = number),"
             " s.waiting, s.oldest, s.heard"
-            " FROM emitters m JOIN epochs e ON e.emitter = number"
+            " FROM (SELECT server FROM emitters UNION SELECT server FROM spools) n"
+            " LEFT JOIN emitters m ON m.server = n.server"
+            " LEFT JOIN epochs e ON e.emitter = number"
             "  AND e.epoch = (SELECT max(epoch) FROM epochs WHERE emitter = number)"
-            " LEFT JOIN spools s ON s.server = m.server ORDER BY m.server"
+            " LEFT JOIN spools s ON s.server = n.server ORDER BY n.server"
         )
         return [EmitterFigures(*row) for row in rows]
 

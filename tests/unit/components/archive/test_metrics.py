@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tests.unit.archive.batches import batch, hole, record
 from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
 from tests.unit.components.archive.cosigning import fleet, size_of, until
+from xmppgov.archive.batch import Progress
 from xmppgov.config import ListenSection
 from xmppgov.demo.prosody import Ports
 from xmppgov_archive.log.store import WitnessState
@@ -34,6 +35,7 @@ FIGURES = Figures(
         EmitterFigures("gov.example", 5, 11, 3, 40, 990_000, 999_000),
         EmitterFigures("b.example", 6, 1, 0, None, None, None),
         EmitterFigures("c.example", 7, 1, 0, 0, None, 1_001_000),
+        EmitterFigures("d.example", None, None, 0, 0, None, 1_000_000),
     ],
     witnesses=[
         WitnessState("w1", "https://w1.example/", 6, 940_000, "cosigning", 0),
@@ -71,6 +73,9 @@ def test_every_figure_has_its_name() -> None:
         ("emitter_missing", "c.example"): 0,
         ("spool_records", "gov.example"): 40,
         ("spool_records", "c.example"): 0,
+        ("spool_records", "d.example"): 0,
+        ("spool_age_seconds", "d.example"): 0,
+        ("emitter_silence_seconds", "d.example"): 0,
         ("spool_age_seconds", "gov.example"): 10,
         ("spool_age_seconds", "c.example"): 0,
         ("emitter_silence_seconds", "gov.example"): 1,
@@ -108,6 +113,7 @@ async def test_a_running_archive_shows_its_figures(place: Place) -> None:
         async with place.running() as archive:
             part = batch(EPOCH, *(record(n) for n in range(1, 8)), hole(8, 9))
             await archive.commit(SERVER, part)
+            await archive.last("silent.example", Progress(1, 0))
             await three.cosigned(9, "w1", "w2", "w3")
             status, text = await asyncio.to_thread(ask, port)
             for path, method in (("", "GET"), ("checkpoint", "GET"), ("metrics", "POST")):
@@ -119,6 +125,7 @@ async def test_a_running_archive_shows_its_figures(place: Place) -> None:
     assert found["unsigned_entries",] == found["unsigned_age_seconds",] == 0
     assert found["emitter_last", SERVER, str(EPOCH)] == 9
     assert found["emitter_missing", SERVER] == 2
+    assert found["spool_records", "silent.example"] == 0
     assert found["witness_cosigning", "w2"] == 1
     for somebody in ("alice", "bob", "@"):
         assert somebody not in text.decode()
