@@ -54,7 +54,8 @@ class Derived:
         """Messages that were counted, and are in no sum of a day yet."""
         self._parts: Counter[int] = Counter()
         self._references: Counter[int] = Counter()
-        self._months: dict[str, str] = {}
+        self._months: set[tuple[str, str]] = set()
+        """Months whose key an entry says was sealed or destroyed, with that fate."""
         self._resolving: dict[int, str] = {}
 
     def entry(self, index: int, leaf: DataLeaf | Control) -> None:
@@ -106,9 +107,11 @@ class Derived:
     ) -> None:
         """Compare the months that have ended, with their fates, and the officers' public keys.
 
-        `used` are the numbers of the keys that names are sealed to.
+        `used` are the numbers of the keys that names are sealed to. A key that was destroyed by an
+        erasure need not be among the months.
         """
-        if months != self._months:
+        sealed = {pair for pair in self._months if pair[1] == "sealed"}
+        if not sealed <= {*months.items()} <= self._months:
             text = texts("The months that have ended are not those of the log.")
             self._report.add("key-changed", "months", text)
         if resolving != self._resolving or not {*used} <= (self._resolving.keys() or {1}):
@@ -141,7 +144,7 @@ class Derived:
     def _change(self, leaf: KeyChange) -> None:
         kind, _, rest = leaf.name.partition("-")
         if kind == "month" and leaf.fate != "created":
-            self._months[rest] = leaf.fate
+            self._months.add((rest, leaf.fate))
         elif kind == "resolving" and rest.isdecimal():
             self._resolving[int(rest)] = leaf.public
 
