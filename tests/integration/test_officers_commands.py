@@ -3,140 +3,229 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from slixmpp.exceptions import IqError
 
-from tests.streams import component_section, connected, logged_in
-from tests.unit.archive.batches import batch, record
-from tests.unit.components.archive.conftest import EPOCH, Place
-from tests.unit.components.archive.officers.conftest import Bureau
+from tests.officers import ACCOUNTS as PEOPLE
+from tests.officers import HOST, World, words, world
+from tests.streams import logged_in
+from tests.unit.archive.batches import record
 from xmppgov.adhoc.client import CommandClient
-from xmppgov.adhoc.stanza import Reply
-from xmppgov.archive.officer import write_generations
-from xmppgov.archive.request import open_request
-from xmppgov.archive.stanza import write_batch
+from xmppgov.adhoc.stanza import COMMANDS
 from xmppgov.demo.prosody import Prosody
-from xmppgov.errors import BadRequest, NotAllowed, NotFound
-from xmppgov.tlog.note import VerifierKey
-from xmppgov.xmpp.component import Component
-from xmppgov_archive.__main__ import build
-from xmppgov_archive.config import Config, OfficersSection
-from xmppgov_archive.officers.dialogue import NODES
+from xmppgov.errors import BadRequest, NotAllowed, NotFound, RemoteFault
+from xmppgov.xmpp.refusal import refusal
+from xmppgov_archive.officers.model import NODES
 
-PROSODY_MODULES = ""
-NAMES = ("rssi", "archives", "dpd", "juge", "alice")
-ACCOUNTS = [f"{name}@gov.localhost" for name in NAMES]
-HOST = "archive.gov.localhost"
-OFFICERS = OfficersSection(
-    security=("rssi@gov.localhost",),
-    archivist=("archives@gov.localhost",),
-    dpo=("dpd@gov.localhost",),
-    requesters=("juge@gov.localhost",),
-)
+PROSODY_MODULES = "policy"
+GUEST = "invite@invites.gov.localhost"
+ACCOUNTS = [*PEOPLE, GUEST]
 REQUEST = {
     **{"people": ["alice@gov.localhost"], "first": ["2025-11-01"], "last": ["2025-11-30"]},
-    **{"rows": ["10"], "purpose": ["judicial"], "case": ["2026/114"]},
+    **{"rows": ["200"], "purpose": ["judicial"], "case": ["2026/114"]},
 }
-
-
-class World:
-    """An archive on a real server, with a few records; officers log in as they please."""
-
-    def __init__(self, server: Prosody, place: Place, bureau: Bureau) -> None:
-        self.server, self.place, self.bureau = server, place, bureau
-
-    async def run(self, name: str, node: str, *pages: Mapping[str, list[str]]) -> Reply:
-        async with logged_in(self.server, f"{name}@gov.localhost") as account:
-            return await CommandClient(account, HOST, language="en").run(NODES + node, pages)
-
-    async def code(self, text: str, role: str) -> list[str]:
-        """What an officer's own machine prints for a request as it was copied."""
-        key = VerifierKey.parse(self.place.section.verifier_file.read_text())
-        request = open_request(text, [key])
-        return self.bureau.code(request, role).split("\n")
+RECORDS = (record(1), record(2, in_room=True), *(record(n) for n in range(3, 121)))
+ALICE = "alice@gov.localhost"
 
 
 @pytest.fixture
-async def world(prosody: Prosody, tmp_path: Path) -> AsyncIterator[World]:
-    place, bureau = Place(tmp_path), Bureau()
-    (place.folder / "officers.pub").write_text(write_generations(bureau.generations))
-    server = "governance.gov.localhost"
-    section = place.section.model_copy(update={"officers": OFFICERS, "servers": (server,)})
-    config = Config(xmpp=component_section(prosody, "archive", "archive"), archive=section)
-    async with build(config), _emitter(prosody) as stream:
-        iq = stream.make_iq_set(ito=HOST)
-        iq.append(ET.fromstring(write_batch(batch(EPOCH, record(1), record(2, in_room=True)))))
-        for _ in range(100):
-            try:
-                await iq.send(timeout=2)
-                break
-            except IqError:
-                iq["id"] = stream.new_id()
-        yield World(prosody, place, bureau)
+async def ministry(prosody: Prosody, tmp_path: Path) -> AsyncIterator[World]:
+    async with world(prosody, tmp_path).running(*RECORDS) as running:
+        yield running
 
 
-@asynccontextmanager
-async def _emitter(server: Prosody) -> AsyncIterator[Component]:
-    stream = Component(
-        component_section(server, "governance", "rooms"), name="x", identity=("component", "x")
-    )
-    async with connected(stream):
-        yield stream
-
-
-async def test_a_request_two_codes_and_an_answer(world: World) -> None:
-    made = await world.run("juge", "request", REQUEST)
-    assert made.status == "completed"
+async def granted(ministry: World) -> str:
+    """A request that two officers have approved; its number."""
+    made = await ministry.run("juge", "request", REQUEST)
     text = "".join(made.fields["text"])
-    listed = await world.run("archives", "requests")
-    (row,) = listed.rows
-    assert row["state"] == "waits for two officers"
-    hash = (await world.run("archives", "approve")).fields["request"][0]
+    number = (await ministry.run("archives", "approve")).fields["request"][0]
     for name, role in (("archives", "archivist"), ("dpd", "dpo")):
-        code = await world.code(text, role)
-        done = await world.run(name, "approve", {"request": [hash]}, {"code": code})
-        assert done.status == "completed"
-    answer = await world.run("juge", "answer", {"request": [hash]})
-    assert {row["from"] for row in answer.rows} == {"alice@gov.localhost"}
-    assert len(answer.rows) == 2
+        code = ministry.code(text, role)
+        await ministry.run(name, "approve", {"request": [number]}, {"code": code})
+    return number
+
+
+async def test_a_request_two_codes_and_an_answer_page_by_page(ministry: World) -> None:
+    number = await granted(ministry)
+    (row,) = (await ministry.run("archives", "requests")).rows
+    assert (row["request"], row["approved"]) == (number, "Archivist, Data protection officer")
+    assert row["state"] == "granted; the answer can be read"
+    found: list[dict[str, str]] = []
+    for page, size in ((1, 50), (2, 50), (3, 20), (4, 0)):
+        answer = await ministry.run("juge", "answer", {"request": [number], "page": [str(page)]})
+        assert len(answer.rows) == size
+        assert f"Page {page} of 3" in answer.note
+        assert number in answer.note
+        assert "juge@gov.localhost" in answer.note
+        found += answer.rows
+    assert {row["from"] for row in found} == {ALICE}
+    assert len({row["index"] for row in found}) == 120
     with pytest.raises(NotFound):  # it is not theirs, and they are offered none
-        await world.run("archives", "answer", {"request": [hash]})
-
-
-async def test_what_is_wrong_is_said_and_nothing_is_opened(world: World) -> None:
-    await world.run("juge", "request", REQUEST)
-    first = await world.run("dpd", "approve")
-    hash = first.fields["request"][0]
+        await ministry.run("archives", "answer", {"request": [number]})
     with pytest.raises(BadRequest):
-        await world.run("dpd", "approve", {"request": [hash]}, {"code": ["nonsense"]})
+        await ministry.run("juge", "answer", {"request": [number], "page": ["0"]})
+
+
+async def test_what_is_wrong_is_said_and_nothing_is_opened(ministry: World) -> None:
+    await ministry.run("juge", "request", REQUEST)
+    number = (await ministry.run("dpd", "approve")).fields["request"][0]
+    with pytest.raises(BadRequest, match="character"):
+        await ministry.run("dpd", "approve", {"request": [number]}, {"code": ["nonsense"]})
     for wrong in (
-        {**REQUEST, "first": ["yesterday"]},
-        {**REQUEST, "rows": ["many"]},
-        {**REQUEST, "people": [""]},
-        {**REQUEST, "purpose": ["curiosity"]},
-        {**REQUEST, "case": [""]},
+        words(REQUEST, first="yesterday"),
+        words(REQUEST, rows="many"),
+        words(REQUEST, rows="100000"),
+        words(REQUEST, people=""),
+        words(REQUEST, people="not an @address@at all"),
+        words(REQUEST, purpose="curiosity"),
+        words(REQUEST, case=""),
     ):
         with pytest.raises(BadRequest):
-            await world.run("juge", "request", wrong)
-    refused = await world.run("rssi", "refuse", {"request": [hash]}, {"sure": ["1"]})
+            await ministry.run("juge", "request", wrong)
+    refused = await ministry.run("rssi", "refuse", {"request": [number]}, {"sure": ["1"]})
     assert refused.status == "completed"
     with pytest.raises(NotFound):
-        await world.run("dpd", "approve", {"request": [hash]}, {"code": ["x"]})
+        await ministry.run("dpd", "approve", {"request": [number]}, {"code": ["x"]})
 
 
-async def test_strangers_see_no_command_and_run_none(world: World) -> None:
-    async with logged_in(world.server, "alice@gov.localhost") as alice:
-        client = CommandClient(alice, HOST)
-        assert await client.names() == {}
-        for node in ("request", "requests", "approve", "refuse", "answer"):
+async def test_strangers_and_guests_see_no_command_and_run_none(ministry: World) -> None:
+    nodes = ("request", "requests", "show", "approve", "refuse", "answer")
+    async with logged_in(ministry.server, ALICE) as stranger:
+        client = CommandClient(stranger, HOST)
+        assert not {node for node in await client.names() if "prove" not in node}
+        for node in nodes:
             with pytest.raises(NotAllowed):
                 await client.run(NODES + node)
-    async with logged_in(world.server, "juge@gov.localhost") as judge:
+    async with logged_in(ministry.server, GUEST) as guest:  # who reaches no service at all
+        client = CommandClient(guest, HOST)
+        with pytest.raises(RemoteFault):
+            await client.names()
+        for node in nodes:
+            with pytest.raises(RemoteFault):
+                await client.run(NODES + node)
+    async with logged_in(ministry.server, "juge@gov.localhost") as judge:
         names = await CommandClient(judge, HOST).names()
-    assert {node.removeprefix(NODES) for node in names} == {
-        "request", "requests", "show", "answer",
-    }  # fmt: skip
+    mine = {node.removeprefix(NODES) for node in names if "prove" not in node}
+    assert mine == {"request", "requests", "show", "answer"}
+    async with logged_in(ministry.server, "dpd@gov.localhost") as officer:
+        assert {NODES + "approve", NODES + "refuse"} <= set(
+            await CommandClient(officer, HOST).names()
+        )
+
+
+class Foreign:
+    """A person with slixmpp's own client of XEP-0050."""
+
+    def __init__(self, account: Any) -> None:
+        account.register_plugin("xep_0050")
+        self._commands, self._forms = account.plugin["xep_0050"], account.plugin["xep_0004"]
+
+    async def step(
+        self, node: str, session: str | None = None, action: str = "execute", **fields: Any
+    ) -> Any:
+        payload = None
+        if fields:
+            payload = self._forms.make_form(ftype="submit")
+            for name, value in fields.items():
+                payload.add_field(name, value=value)
+        answer = await self._commands.send_command(
+            HOST, NODES + node, action=action, sessionid=session, payload=payload
+        )
+        return answer["command"]
+
+
+async def test_another_s_client_does_all_of_it(ministry: World) -> None:
+    async with logged_in(ministry.server, "juge@gov.localhost") as account:
+        judge = Foreign(account)
+        form = await judge.step("request")
+        fields = form["form"].get_fields()
+        assert fields["people"]["type"] == "jid-multi"
+        assert [o["value"] for o in fields["purpose"]["options"]][:2] == ["judicial", "incident"]
+        assert fields["first"]["required"]
+        asked = {name: value if name == "people" else value[0] for name, value in REQUEST.items()}
+        made = await judge.step("request", form["sessionid"], "complete", **asked)
+        assert made["status"] == "completed"
+        text = "".join(made["form"].get_fields()["text"].get_value(convert=False))
+        for name, role in (("rssi", "security"), ("dpd", "dpo")):
+            async with logged_in(ministry.server, f"{name}@gov.localhost") as other:
+                officer = Foreign(other)
+                first = await officer.step("approve")
+                number = first["form"].get_fields()["request"]["value"]
+                shown = await officer.step("approve", first["sessionid"], "next", request=number)
+                assert shown["actions"] == {"prev", "complete"}
+                lines = "\n".join(ministry.code(text, role)).lower()
+                done = await officer.step("approve", first["sessionid"], "complete", code=lines)
+                assert done["status"] == "completed"
+        choose = await judge.step("answer")
+        answer = await judge.step(
+            "answer", choose["sessionid"], "complete", request=number, page="1"
+        )
+        items = answer["form"].get_items()
+        assert len(items) == 50
+        assert {item["from"] for item in items} == {ALICE}
+        assert list(answer["form"].get_reported())[:3] == ["index", "time", "kind"]
+
+
+async def test_officers_are_spoken_to_in_their_language(ministry: World) -> None:
+    await ministry.run("juge", "request", REQUEST)
+    for language, label in (
+        ("fr", "Votre code scellé"),
+        ("en", "Your sealed code"),
+        (None, "Votre"),
+    ):
+        async with logged_in(ministry.server, "dpd@gov.localhost") as account:
+            iq = account.make_iq_set(ito=HOST)
+            if language:
+                iq["lang"] = language
+            foreign = Foreign(account)
+            first = await foreign.step("approve")
+            number = first["form"].get_fields()["request"]["value"]
+            iq["command"]["node"] = NODES + "approve"
+            iq["command"]["sessionid"] = first["sessionid"]
+            form = account.plugin["xep_0004"].make_form(ftype="submit")
+            form.add_field("request", value=number)
+            iq["command"].append(form)
+            shown = await iq.send()
+            assert shown["command"]["form"].get_fields()["code"]["label"].startswith(label)
+
+
+@pytest.mark.parametrize(
+    ("payload", "condition"),
+    [
+        (f"<command xmlns='{COMMANDS}'/>", "item-not-found"),
+        (f"<command xmlns='{COMMANDS}' node='{NODES}approve' action='dance'/>", "bad-request"),
+        (f"<command xmlns='{COMMANDS}' node='{NODES}approve' sessionid='x'/>", "bad-request"),
+        (f"<command xmlns='{COMMANDS}' node='{NODES}approve' action='prev'/>", "bad-request"),
+        (
+            f"<command xmlns='{COMMANDS}' node='{NODES}requests'><x xmlns='jabber:x:data'>"
+            f"{'<field><value/></field>' * 600}</x></command>",
+            "bad-request",
+        ),
+    ],
+)
+async def test_garbage_has_its_error(ministry: World, payload: str, condition: str) -> None:
+    async with logged_in(ministry.server, "dpd@gov.localhost") as account:
+        iq = account.make_iq_set(ito=HOST)
+        iq.append(ET.fromstring(payload))
+        with pytest.raises(IqError) as caught:
+            await iq.send()
+        assert refusal(caught.value).condition == condition
+
+
+async def test_a_restart_is_said_to_who_waits(prosody: Prosody, tmp_path: Path) -> None:
+    ministry = world(prosody, tmp_path)
+    async with ministry.running(*RECORDS):
+        made = await ministry.run("juge", "request", REQUEST)
+        code = ministry.code("".join(made.fields["text"]), "dpo")
+        number = (await ministry.run("dpd", "approve")).fields["request"][0]
+        await ministry.run("dpd", "approve", {"request": [number]}, {"code": code})
+    async with ministry.running():
+        (row,) = (await ministry.run("juge", "requests")).rows
+        assert "restart" in row["state"]
+        assert "make it again" in row["state"]
+        with pytest.raises(NotFound):
+            await ministry.run("archives", "approve")

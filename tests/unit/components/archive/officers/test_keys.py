@@ -146,6 +146,16 @@ def test_a_passphrase_from_a_descriptor(tmp_path: Path) -> None:
     assert isinstance(closed.exception, ConfigurationError)
 
 
+def test_whoever_asks_is_named(phrase: Path) -> None:
+    for words in (
+        ("requests",),
+        ("requests", "--as", "a@gov.localhost"),
+        ("requests", "--as", "a@gov.localhost", "--password-file", str(phrase), "--server", "h:x"),
+        ("answer", "3f9a12cd", "--account", "/nowhere"),
+    ):
+        assert isinstance(run(*words).exception, ConfigurationError), words
+
+
 def test_approve_shows_the_request_and_prints_a_code(
     place: Place, made: dict[str, Path], phrase: Path, tmp_path: Path
 ) -> None:
