@@ -14,6 +14,7 @@ from typing import TextIO
 
 from xmppgov.config import XmppSection
 from xmppgov.demo.accounts import Login, make_accounts
+from xmppgov.demo.officers import appoint
 from xmppgov.demo.process import Program, run_once
 from xmppgov.demo.prosody import Ports, Prosody, listening
 from xmppgov.demo.ready import NAME, Ready
@@ -95,6 +96,7 @@ async def lay_out(state: Path, ports: Ports, screen: Screen) -> Layout:
     await _import_country(state, config["directory"], screen)
     with screen.step(texts("Accounts")):
         logins = make_accounts(prosody, state)
+        appoint(state, config["archive"], f"archive.{DOMAIN}/log", logins)
     return Layout(state, DOMAIN, ports, prosody, config, logins, lock)
 
 

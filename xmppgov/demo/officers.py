@@ -1,18 +1,81 @@
-"""The officers' key of the demo's archive, to which the names behind pseudonyms are sealed."""
+"""The three officers of the demo's archive: their keys, their shares, their accounts' roles.
+
+All lie in one folder here, passphrases beside them, so that one person can play all three.
+Elsewhere each officer makes a key on a machine of their own (docs/archivist.md).
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from xmppgov.archive.officer import (
+    make_generation,
+    make_key,
+    write_file,
+    write_generations,
+)
 from xmppgov.archive.sealing import KEY_SIZE, PrivateKey
+from xmppgov.demo.accounts import Login
 from xmppgov.demo.prosody import write_private
+from xmppgov.tlog.note import SigningKey
+
+ROLES = ("security", "archivist", "dpo")
+"""Roles in the order of the accounts, which stand before the guest, the last one."""
+COST = 14  # scrypt's N is 2 to it: the demo's passphrases are no secret
 
 
 def make_officers(folder: Path) -> None:
-    """Make the key, unless it is there; its private side is not kept."""
+    """Make a resolving key that nobody holds a share of, unless there is one."""
     public = folder / "resolving.pub"
     if public.exists():
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_private(public, PrivateKey(secrets.token_bytes(KEY_SIZE)).public.raw.hex() + "\n")
+
+
+def appoint(state: Path, config: Path, origin: str, logins: Sequence[Login]) -> None:
+    """Give the officers' accounts their roles in the archive's configuration, and keys at first."""
+    officers = dict(zip(ROLES, logins[-4:-1], strict=True))
+    folder = state / "archive-officers"
+    if not (folder / "dpo.share").exists():
+        _make_shares(folder, _vkey(state / "secrets" / "archive-signing.key", origin), officers)
+    lines = [f'{role} = ["{login.jid}"]' for role, login in officers.items()]
+    text = "\n".join(["", "[archive.officers]", *lines, ""])
+    config.write_text(config.read_text("utf-8") + text, "utf-8")
+
+
+def described(state: Path, logins: Sequence[Login]) -> list[dict[str, str]]:
+    """Return what `ready.json` says of the officers."""
+    folder = state / "archive-officers"
+    return [
+        {
+            "role": role,
+            "jid": login.jid,
+            "key_file": str(folder / f"{role}.key"),
+            "share_file": str(folder / f"{role}.share"),
+            "passphrase_file": str(folder / f"{role}.passphrase"),
+        }
+        for role, login in zip(ROLES, logins[-4:-1], strict=True)
+    ]
+
+
+def _make_shares(folder: Path, vkey: str, officers: Mapping[str, Login]) -> None:
+    """Write keys, shares and the public side; the private side is not kept."""
+    publics = {}
+    for role, login in officers.items():
+        file, publics[role] = make_key(role, login.password, secrets.token_bytes, COST)
+        write_private(folder / f"{role}.key", write_file(file))
+        write_private(folder / f"{role}.passphrase", login.password + "\n")
+    generation, shares = make_generation(publics, vkey, secrets.token_bytes)
+    write_private(folder / "resolving.pub", write_generations([generation]))
+    for share in shares:
+        write_private(folder / f"{share.role}.share", write_file(share))
+
+
+def _vkey(file: Path, origin: str) -> str:
+    """Return the archive's public key; its private side is made here, before its first start."""
+    if not file.exists():
+        write_private(file, SigningKey(origin, secrets.token_bytes(KEY_SIZE)).encode() + "\n")
+    return str(SigningKey.parse(file.read_text("ascii").strip()).verifier)

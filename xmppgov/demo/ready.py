@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xmppgov.demo.accounts import Login
+from xmppgov.demo.officers import described
 from xmppgov.demo.prosody import Ports, write_private
 from xmppgov.demo.witnesses import witness_urls
 
@@ -49,6 +50,7 @@ class Ready:
                 "verifier_key": self.verifier_key,
                 "tiles_dir": str(self.tiles_dir),
                 "log_url": log_url(self.ports),
+                "officers": described(self.state, self.logins),
                 "policy_file": str(self.policy_file),
                 "witnesses": witness_urls(self.ports),
             },
