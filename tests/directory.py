@@ -105,7 +105,8 @@ async def running_directory(
     section = DirectorySection(
         database=path,
         domains=frozenset({server.domain}),
-        machines=frozenset({f"governance.{server.domain}", f"annuaire@{server.domain}"}),
+        machines=frozenset(f"{name}.{server.domain}" for name in ("governance", "archive"))
+        | {f"annuaire@{server.domain}"},
         services=frozenset(services),
         searches_per_minute=per_minute,
     )

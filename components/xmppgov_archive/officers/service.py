@@ -72,7 +72,7 @@ class Requests:
     ) -> None:
         self._archive, self._store, self._executors = archive, store, executors
         self._rules, self._key, self._clock, self._random = rules, key, clock, random
-        self._generations = {generation.public: generation for generation in generations}
+        self._generations = {made.public: made for made in generations if made.commitments}
         self._newest = generations[0].public
         self._live: dict[str, Live] = {}
         self._turn = asyncio.Lock()
@@ -121,6 +121,8 @@ class Requests:
     ) -> tuple[str, Collection[str]]:
         """Check what a request would be made of; return its role and the keys that it needs.
 
+        A key of which there are no shares is none of them: what is sealed to it stays closed.
+
         Raises:
             NotAllowed, BadRequest: as `make`.
         """
@@ -128,7 +130,8 @@ class Requests:
         executor = self._executors[kind]
         if purpose not in executor.purposes:
             raise BadRequest(texts("This purpose is not one of this archive's."))
-        return role, await executor.prepare(scope) or (self._newest,)
+        needed = [key for key in await executor.prepare(scope) if key in self._generations]
+        return role, needed or (self._newest,)
 
     async def hand_in(self, start: str, address: str, text: str) -> Standing:
         """Take an officer's sealed code for a request; the last one that is needed grants it.

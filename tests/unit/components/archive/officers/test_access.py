@@ -24,12 +24,12 @@ from tests.unit.components.archive.officers.conftest import (
 )
 from xmppgov.archive.day import month_start
 from xmppgov.archive.leaf import Access, DataLeaf, parse_leaf
-from xmppgov.archive.officer import open_share, write_generations
+from xmppgov.archive.officer import Generation, open_share, write_generations
 from xmppgov.archive.request import AccessScope
 from xmppgov.archive.sealing import PrivateKey, SealBroken
 from xmppgov.archive.shares import Share, combine
 from xmppgov.archive.verify import StoredName
-from xmppgov.errors import BadRequest
+from xmppgov.errors import BadRequest, ConfigurationError
 from xmppgov.storage.database import Database
 from xmppgov_archive.__main__ import opened
 from xmppgov_archive.config import OfficersSection
@@ -62,6 +62,7 @@ class Ministry:
         for address, role in ROLES_OF.items():
             by_role.setdefault(role if role != "requester" else "requesters", []).append(address)
         section = OfficersSection.model_validate(by_role | {"most_rows": 50})
+        self.officers = section
         self.configure(officers=section)
         self.write_keys()
 
@@ -255,6 +256,32 @@ async def test_old_shares_open_old_months_after_a_renewal(ministry: Ministry) ->
         assert pairs(await ministry.rows(people=PEOPLE[0])) == [*OF_ALICE, ("frank", "alice")]
         scope = {"first": "2026-01-01", "last": "2026-01-31", "people": PEOPLE[0]}
         assert (await ministry.ask(**scope)).request.resolving == ministry.bureau.public
+
+
+async def test_names_under_a_key_without_shares_stay_pseudonyms(ministry: Ministry) -> None:
+    lost = PrivateKey(os.urandom(32)).public.raw.hex()
+    ministry.place.section.resolving_key_file.write_text(f"{lost}\n")
+    ministry.configure(officers=OfficersSection())
+    async with ministry.running():
+        await ministry.send(record(1))
+    ministry.place.section.resolving_key_file.write_text(
+        write_generations([*ministry.bureau.generations, Generation(lost, {})])
+    )
+    ministry.configure(officers=ministry.officers)
+    async with ministry.running():
+        await ministry.send(record(2, sender=PEOPLE[2]))
+        rows = await ministry.rows(people=PEOPLE[1])
+        assert [row["to"] == PEOPLE[1] for row in rows] == [False, False]
+        assert [row["from"] == PEOPLE[2] for row in rows] == [False, True]
+
+
+async def test_officers_without_shares_are_a_mistake_of_the_configuration(place: Place) -> None:
+    ministry = Ministry(place)
+    public = ministry.bureau.generations[0].public
+    place.section.resolving_key_file.write_text(f"{public}\n")
+    with pytest.raises(ConfigurationError):
+        async with ministry.running():
+            pass
 
 
 @pytest.mark.parametrize("scope", [{"rows": 51}, {"first": "2015-01-01", "last": "2025-12-31"}])
