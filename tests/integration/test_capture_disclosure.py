@@ -11,20 +11,27 @@ import pytest
 from slixmpp.exceptions import IqError
 
 from tests.integration.archive_sink import Sink
-from tests.streams import connected, logged_in
+from tests.integration.capture_world import say
+from tests.streams import component_section, connected, logged_in, read
 from xmppgov.demo.prosody import Prosody
+from xmppgov.rooms.client import RoomsClient
+from xmppgov.rooms.model import Room
 from xmppgov.xmpp.client import Account
+from xmppgov.xmpp.component import Component
 
 PROSODY_MODULES = "capture rooms uploads"
 PROSODY_EXTRA = """
 statistics = "internal"
 statistics_interval = 1
 xmppgov_capture_alarm_age = 1
+xmppgov_capture_retention = 1000
+xmppgov_capture_level = { ["class:cabinet"] = "none" }
 VirtualHost "gov.localhost"
 modules_enabled = { "http_openmetrics", "websocket", "http_files" }
 openmetrics_allow_ips = { "127.0.0.1" }
 """
 ACCOUNTS = ["alice@gov.localhost"]
+MARK = '<body>b</body><origin-id xmlns="urn:xmpp:sid:0" id="after"/>'
 DATA, UPLOAD = "{jabber:x:data}", "urn:xmpp:http:upload:0"
 
 
@@ -45,28 +52,64 @@ async def test_hosts_say_what_is_recorded(prosody: Prosody) -> None:
         for host in ("gov.localhost", "rooms.gov.localhost", "upload.gov.localhost"):
             said = await policy(alice, host)
             assert "archive.gov.localhost" in said["extra_info"][0]
-            assert said["data_retention"] == ["unknown"]
+            assert said["data_retention"] == ["1000"]
+            assert said == await policy(alice, host)
 
 
-async def test_a_slot_is_recorded_by_its_size(prosody: Prosody) -> None:
+@pytest.mark.parametrize(
+    ("kind", "retention", "words"),
+    [
+        ("committee", "1000", "pseudonyms of sender and recipient"),
+        ("group", "1000", "how many messages there are a day"),
+        ("cabinet", "0", "Nothing is archived here"),
+    ],
+)
+async def test_a_room_says_what_holds_for_it(
+    prosody: Prosody, kind: str, retention: str, words: str
+) -> None:
+    governance = Component(
+        component_section(prosody, "governance", "rooms"), name="t", identity=("component", "x")
+    )
+    async with connected(governance), logged_in(prosody, "alice@gov.localhost") as alice:
+        await RoomsClient(governance, "rooms.gov.localhost").set(Room(kind, kind, (), kind))
+        said = await policy(alice, f"{kind}@rooms.gov.localhost")
+    assert said["data_retention"] == [retention]
+    assert any(words in text for text in said["extra_info"])
+    assert len(said["extra_info"]) == 2
+
+
+async def _slot(account: Account, size: int) -> tuple[str, dict[str, str]]:
+    """Ask for a slot; return where the file goes and the headers that it needs."""
+    iq = account.make_iq_get(ito="upload.gov.localhost")
+    iq.append(ET.Element(f"{{{UPLOAD}}}request", filename="CANARY.pdf", size=str(size)))
+    put = (await iq.send(timeout=10)).xml.find(f"{{{UPLOAD}}}slot/{{{UPLOAD}}}put")
+    assert put is not None
+    return put.get("url", ""), {h.get("name", ""): h.text or "" for h in put}
+
+
+async def test_a_file_is_recorded_by_its_size(prosody: Prosody) -> None:
+    """When it is whole; a slot that is not used, or refused, is none, nor is a second try."""
     sink = Sink()
     async with (
         connected(sink.component(prosody)),
         logged_in(prosody, "alice@gov.localhost") as alice,
+        aiohttp.ClientSession() as web,
     ):
-        for size, wanted in (("12345", True), ("99999999999", False)):
-            iq = alice.make_iq_get(ito="upload.gov.localhost")
-            iq.append(ET.Element(f"{{{UPLOAD}}}request", filename="CANARY.pdf", size=size))
-            if wanted:
-                await iq.send(timeout=10)
-            else:
-                with pytest.raises(IqError):
-                    await iq.send(timeout=10)
+        await _slot(alice, 777)
+        with pytest.raises(IqError):
+            await _slot(alice, 99999999999)
+        url, headers = await _slot(alice, 200_000)
+        for data, answer in ((b"CANARY", 413), (b"C" * 200_000, 201), (b"C" * 200_000, 409)):
+            async with web.put(url, data=data, headers=headers) as response:
+                assert response.status == answer
         await sink.wait(lambda: sink.find(kind="upload"))
+        say(alice, "alice@gov.localhost", inside=MARK)
+        await sink.wait(lambda: sink.find(oid="after"))
     (found,) = sink.find(kind="upload")
     assert (found["from"], found["to"]) == ("alice@gov.localhost", "upload.gov.localhost")
-    assert (found["size"], found["enc"]) == ("12345", "none")
-    assert "CANARY" not in str(found)
+    assert (found["size"], found["enc"], found["path"]) == ("200000", "none", "local")
+    assert "CANARY" not in "".join(sink.batches)
+    assert b"CANARY" not in read(prosody.state / "spool")
 
 
 async def test_a_spool_that_waits_shows_in_figures_and_raises_an_alarm(prosody: Prosody) -> None:

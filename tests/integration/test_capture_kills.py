@@ -155,6 +155,8 @@ async def test_the_archive_goes_and_comes_back(server: Prosody) -> None:
         await until(lambda n=n: len(spool(server)) > n)
     await drained(server, sink, *many)
     assert numbers(sink) == list(range(1, 452))
+    assert sink.waiting[-1] == 0
+    assert sink.waiting[1:] == sorted(sink.waiting[1:], reverse=True)
     assert len(sink.doubled_batches()) == 0
     async with archive(server, sink):
         await until(lambda: len(spool(server)) == 1)
@@ -275,7 +277,14 @@ async def test_open_mode_lets_messages_pass_and_leaves_a_hole(server: Prosody) -
         ('VirtualHost "oublie.localhost"\nmodules_disabled = { "xmppgov_capture" }', "oublie"),
         ('xmppgov_capture_archive = ""', "xmppgov_capture_archive"),
         ('xmppgov_capture_server = "ailleurs.example"', "ailleurs.example"),
-        ('xmppgov_capture_fail = "perhaps"', "xmppgov_capture_fail"),
+        ('xmppgov_capture_fail = "perhaps"', "xmppgov_capture_fail is neither closed nor open"),
+        ('xmppgov_capture_level = { ["class:Group"] = "full" }', "class:Group"),
+        ('xmppgov_capture_level = { ["class:group"] = "some" }', "neither full, counts nor none"),
+        ('xmppgov_capture_level = { ["ailleurs.example"] = "none" }', "no host of this server"),
+        ('xmppgov_capture_archive = { ["class:group"] = "a.example" }', "is not set"),
+        ('xmppgov_capture_archive = { ["*"] = "somebody@a.example" }', "not an archive's address"),
+        ('xmppgov_capture_extra = { "typing" }', "neither chatstates, markers nor receipts"),
+        ('xmppgov_capture_sync_interval = "soon"', "xmppgov_capture_sync_interval"),
     ],
 )
 async def test_a_server_without_whole_capture_stops(

@@ -20,7 +20,7 @@ from xmppgov.rooms.model import Member, Room
 from xmppgov.xmpp.component import Component
 
 ALICE, BOB, EVE = "alice@gov.localhost", "bob@gov.localhost", "eve@invites.gov.localhost"
-SENATOR = "senator@senat.localhost"
+SENATOR, COLLEAGUE = "senator@senat.localhost", "colleague@senat.localhost"
 MUC, SENATE = "rooms.gov.localhost", "archive-senat.gov.localhost"
 MARKERS = 3  # messages that mark the end of what was said, in one test
 _numbers = itertools.count(1)
@@ -38,8 +38,7 @@ file:close()
 
 xmppgov_capture_level = {{
 	["groupe-ouvert@{MUC}"] = "full", ["class:cabinet"] = "none",
-    ["invites.gov.localhost"] = "none",
-	["senat.localhost"] = "counts",
+	["invites.gov.localhost"] = "none", ["senat.localhost"] = "counts",
 }}
 xmppgov_capture_archive = {{
 	["*"] = "archive.gov.localhost", ["senat.localhost"] = "{SENATE}",
@@ -63,7 +62,7 @@ def server(
     make_certificates(new.state, [new.domain, "invites.gov.localhost", "senat.localhost"])
     new.prepare()
     prepare(new, EXTRA)
-    for jid in (ALICE, BOB, EVE, SENATOR):
+    for jid in (ALICE, BOB, EVE, SENATOR, COLLEAGUE):
         new.add_account(jid, "secret")
     new.start()
     yield new
@@ -187,7 +186,7 @@ async def test_two_domains_record_the_less_of_the_two(world: World) -> None:
     await world.write(EVE, SENATOR)
     await world.write(SENATOR, EVE)
     await world.write(SENATOR, ALICE)
-    await world.write(SENATOR, SENATOR)
+    await world.write(SENATOR, COLLEAGUE)
     records, counted = world.main.news()
     assert (records, [c.keys() for c in counted]) == ([], [{"seq"}])
     sink = world.senate.sink

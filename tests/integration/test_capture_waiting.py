@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.streams import RawClient, log_in
+from bench.streams import RawClient, log_in, resume
 from tests.conftest import require_program
 from tests.integration.archive_sink import Sink
 from tests.integration.capture_world import Inbox, join, prepare, say, until
@@ -22,6 +23,7 @@ from xmppgov.xmpp.client import Account
 from xmppgov.xmpp.component import Component
 
 ALICE, BOB, CAROL = (f"{name}@gov.localhost" for name in ("alice", "bob", "carol"))
+DORA = "dora@invites.gov.localhost"
 NAMES = {ALICE: "Alice", BOB: "Bob", CAROL: "Carole"}
 MUC, GROUP = "rooms.gov.localhost", "groupe@rooms.gov.localhost"
 EXTRA = f"""
@@ -75,6 +77,9 @@ class House:
         files = sorted((self.server.state / "spool").glob("*.spool"))
         return "".join(file.read_text("utf-8") for file in files)
 
+    def log(self) -> str:
+        return (self.server.state / "log" / "prosody.log").read_text("utf-8")
+
     async def written(self, oid: str) -> int:
         """Wait until a record is in the spool, and return its number."""
         found: list[str] = []
@@ -97,7 +102,8 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Prosody]:
     new.prepare()
     prepare(new, EXTRA)
     (tmp_path / "disk").mkdir()
-    for jid in (*NAMES, "dora@invites.gov.localhost"):
+    (tmp_path / "disk" / "syncs").touch()
+    for jid in (*NAMES, DORA):
         new.add_account(jid, "secret")
     new.start()
     yield new
@@ -178,7 +184,6 @@ async def test_killed_while_it_waits_it_is_unconfirmed(house: House) -> None:
 
 async def test_a_group_shares_one_sync(house: House) -> None:
     people = [await house.enter(jid) for jid in NAMES]
-    await until(lambda: house.confirmed() or True)
     house.disk.hold()
     say(people[0][0], GROUP, "groupchat", spoken("o-first"))
     await house.written("o-first")
@@ -220,14 +225,9 @@ async def test_a_session_may_end_while_its_message_waits(house: House) -> None:
     """What it said before is delivered, in the room and to itself."""
     _, inbox = await house.enter(BOB)
     alice, _ = await house.enter(ALICE)
-    async with logged_in(house.server, "dora@invites.gov.localhost") as dora:
-        pass
-    again = await house.stack.enter_async_context(
-        logged_in(house.server, "dora@invites.gov.localhost/again")
-    )
-    kept = Inbox(again)
+    kept = Inbox(await house.stack.enter_async_context(logged_in(house.server, f"{DORA}/stays")))
     house.disk.hold()
-    async with logged_in(house.server, "dora@invites.gov.localhost/gone") as dora:
+    async with logged_in(house.server, f"{DORA}/goes") as dora:
         say(dora, None, inside=spoken("o-self"))
         await house.written("o-self")
     say(alice, GROUP, "groupchat", spoken("o-said"))
@@ -256,7 +256,33 @@ async def test_a_member_may_be_removed_while_the_message_waits(house: House) -> 
 async def _resumable(client: RawClient) -> str:
     """Ask for a stream that can be resumed (XEP-0198), and return its id."""
     client.send(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
-    return re.search(rb"id='([^']+)'", await client.reader.readuntil(b"max=")).group(1).decode()  # type: ignore[union-attr]
+    await client.reader.readuntil(b"<enabled")
+    enabled = await client.reader.readuntil(b"/>")
+    return enabled.split(b" id='")[1].split(b"'")[0].decode()
+
+
+async def test_a_session_may_be_resumed_while_its_message_waits(house: House) -> None:
+    """What it sends on the new stream comes behind what waited on the old one."""
+    _, inbox = await house.enter(BOB)
+    first = await log_in(house.server, "alice")
+    first.send(
+        f"<presence to='{GROUP}/Alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>".encode()
+    )
+    token = await asyncio.wait_for(_resumable(first), 10)
+    house.disk.hold()
+    first.send(_room_message("o-1") + _room_message("o-2"))
+    await house.written("o-1")
+    first.writer.transport.abort()
+    second = await asyncio.wait_for(resume(house.server, "alice", token), 10)
+    second.send(_room_message("o-3"))
+    house.disk.release()
+    await inbox.get('"o-3"')
+    assert order(inbox) == ["o-1", "o-2", "o-3"]
+    await second.close()
+
+
+def _room_message(oid: str) -> bytes:
+    return f"<message to='{GROUP}' type='groupchat'>{spoken(oid)}</message>".encode()
 
 
 async def test_what_cannot_be_synced_is_refused(house: House) -> None:
@@ -271,8 +297,7 @@ async def test_what_cannot_be_synced_is_refused(house: House) -> None:
     say(alice, GROUP, "groupchat", spoken("o-gated"))
     await refused.get("resource-constraint", 2)
     house.disk.release()
-    log = house.server.state / "log" / "prosody.log"
-    await until(lambda: "can be written again" in log.read_text("utf-8"))
+    await until(lambda: "can be written again" in house.log())
     say(alice, GROUP, "groupchat", spoken("o-again"))
     await inbox.get('"o-again"')
     assert order(inbox) == ["o-open", "o-again"]
@@ -282,3 +307,26 @@ async def test_what_cannot_be_synced_is_refused(house: House) -> None:
         ("o-again", "accepted"),
     ]
     assert sink.holes == [{"first": "2", "last": "2", "reason": "lost"}]
+
+
+async def test_what_a_component_says_waits_in_its_own_way(house: House) -> None:
+    """The server waits with it: a component has no thread that could be put aside."""
+    service = Component(
+        component_section(house.server, "directory", "directory"),
+        name="x",
+        identity=("component", "x"),
+    )
+    async with connected(service), logged_in(house.server, DORA) as dora:
+        inbox = Inbox(dora)
+        before = house.disk.syncs
+        say(service, DORA, inside=spoken("o-component"))
+        await inbox.get('"o-component"')
+        assert house.disk.syncs > before
+        house.disk.fail()
+        say(service, DORA, inside=spoken("o-refused"))
+        await house.written("o-refused")
+        house.disk.release()
+        await until(lambda: "can be written again" in house.log())
+        say(service, DORA, inside=spoken("o-again"))
+        await inbox.get('"o-again"')
+        assert order(inbox) == ["o-component", "o-again"]
