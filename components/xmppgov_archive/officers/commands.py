@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated
@@ -104,6 +105,8 @@ def approve(
     known = [VerifierKey.parse(text) for text in {vkey or file.archive for file in shares}]
     asked = open_request(_request_text(request, account), known)
     show_request(Console(stderr=True), asked)
+    if time.time() * 1000 >= asked.until:
+        _say(texts("By this machine's clock the request has run out; the archive may refuse it."))
     fitting = _fitting(asked, shares)
     private = open_key(keys.read_key(key), passphrase(passphrase_file, passphrase_fd))
     opened = [open_share(file, private) for file in fitting]

@@ -177,6 +177,7 @@ def test_approve_shows_the_request_and_prints_a_code(
         assert open_code(code, asked.hash, ephemeral)[0].x == 2
         for word in ("alice@gov.example", "2026/17 bis", "2026-10-31", "Judicial", asked.id):
             assert word in done.stderr
+        assert "run out" in done.stderr  # it was made a year ago
         assert PHRASE not in done.output
     typed = run("approve", str(file), *mine, stdin=PHRASE + "\n")
     assert read_code(typed.stdout).role == "dpo"
