@@ -17,10 +17,14 @@ from xmppgov.archive.day import DAY, SORTS, day_number, day_text, reference
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import Control, Counted, Counts, DataLeaf, DayEnd, EmitterStart, KeyChange
 from xmppgov.archive.model import emitter_numbers, emitter_text
+from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Text, Texts
 
 texts = Texts("xmppgov")
+NAMED = ("from", "to", "room", "org")
+UNKNOWN_UNIT, ELSEWHERE = "unknown", "-"
+"""What stands for a unit that nobody knows, and for messages that are counted outside rooms."""
 
 
 class ClosedDay(NamedTuple):
@@ -54,6 +58,8 @@ class Derived:
         """Messages that were counted, and are in no sum of a day yet."""
         self._parts: Counter[int] = Counter()
         self._references: Counter[int] = Counter()
+        self._pseudonyms: dict[str, int] = {}
+        """Each pseudonym with the first record that has it."""
         self._months: set[tuple[str, str]] = set()
         """Months whose key an entry says was sealed or destroyed, with that fate."""
         self._resolving: dict[int, str] = {}
@@ -77,6 +83,9 @@ class Derived:
 
     def record(self, index: int, fields: Mapping[str, Value]) -> None:
         """Take the record of the entry `index`."""
+        for field in NAMED:
+            if field in fields and fields[field] != UNKNOWN_UNIT:
+                self._pseudonyms.setdefault(str(fields[field]), index)
         day = int(fields["t"]) // DAY
         for sort in SORTS:
             if sort in fields:
@@ -94,7 +103,9 @@ class Derived:
     def days(self, stored: Collection[ClosedDay]) -> None:
         """Compare the days that are closed."""
         for row in sorted(self._days.symmetric_difference(stored)):
-            self._say_day(row.day, texts("{day}: the log has closed it otherwise.", day=_day(row)))
+            self.say_day(
+                day_text(row.day), texts("{day}: the log has closed it otherwise.", day=_day(row))
+            )
 
     def sums(self, stored: int, pending: int) -> None:
         """Compare how many messages wait for the day's sums; `pending` have no entry yet."""
@@ -118,6 +129,22 @@ class Derived:
             text = texts("The officers' keys are not those of the log.")
             self._report.add("key-changed", "resolving", text)
 
+    def names(
+        self, stored: Collection[str], counted: Iterable[str], under_way: Collection[Range]
+    ) -> None:
+        """Check that whoever a record or the sums of rooms name has a row in the table of names.
+
+        Of records that are being erased, the names may be gone already.
+        """
+        for pseudonym, index in self._pseudonyms.items():
+            erasing = any(first <= index <= last for first, last in under_way)
+            if pseudonym not in stored and not erasing:
+                text = texts("A pseudonym of this record is missing among the names.")
+                self._report.add("pseudonym-missing", f"entry {index}", text)
+        if not {*counted} - {ELSEWHERE} <= {*stored}:
+            text = texts("A room of the sums is missing among the names.")
+            self._report.add("pseudonym-missing", "sums", text)
+
     def references(self, day: int, stored: Iterable[KeptReference]) -> None:
         """Compare the references of a day, of the records that are there.
 
@@ -125,7 +152,11 @@ class Derived:
         """
         if sum(map(_digest, stored)) != self._references.pop(day, 0):
             text = texts("The references of {day} are not those of its records.", day=day_text(day))
-            self._say_day(day, text)
+            self.say_day(day_text(day), text)
+
+    def say_day(self, where: str, text: Text) -> None:
+        """Note that something of a day is not what the log gives."""
+        self._report.add("day-changed", where, text)
 
     def no_more_references(self) -> None:
         """Say on which days records have references and the table has none."""
@@ -147,9 +178,6 @@ class Derived:
             self._months.add((rest, leaf.fate))
         elif kind == "resolving" and rest.isdecimal():
             self._resolving[int(rest)] = leaf.public
-
-    def _say_day(self, day: int, text: Text) -> None:
-        self._report.add("day-changed", day_text(day), text)
 
 
 def _day(row: ClosedDay) -> str:

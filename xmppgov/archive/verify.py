@@ -251,10 +251,12 @@ class RecordCheck:
 
     def names(
         self,
-        stored: Mapping[int, Sequence[StoredName]],
+        stored: Mapping[int | None, Sequence[StoredName]],
         forgotten: Mapping[int, Sequence[ForgottenName]],
     ) -> None:
         """Compare the sealed names with the roots of the days; both are by the day's entry.
+
+        `stored` has those of the day that is not closed under None.
 
         Names may be forgotten where an entry says so of their month, and no record of it is left.
         """
@@ -265,6 +267,9 @@ class RecordCheck:
                 self._say("pseudonym-changed", index, text)
             if any(self._destroyed.get(f"names-{name.month}", -1) < index for name in gone):
                 self._say("pseudonym-missing", index, texts("Pseudonyms are gone unexplained."))
+        for stray in stored.keys() - {None, *(index for index, _ in self._days)}:
+            text = texts("Pseudonyms are among those of a day that the log does not have.")
+            self._say("pseudonym-changed", stray or 0, text)
         for number, index in self._seen.items():
             if index < self._destroyed.get(f"names-{day_text(number)[:7]}", -1):
                 text = texts("The pseudonyms of a record that is there were destroyed.")

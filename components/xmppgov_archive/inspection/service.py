@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from xmppgov.archive import ranges
 from xmppgov.archive.day import day_number
+from xmppgov.archive.derived import Derived
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import DayEnd
+from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Report
 from xmppgov.archive.verify import LogCheck, RecordCheck, StoredRecord
 from xmppgov.errors import CheckFailed, NotFound, StorageError
@@ -28,7 +30,14 @@ from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_pat
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.answers import Answer, too_few
 from xmppgov_archive.inspection.stamps import check_stamps
-from xmppgov_archive.inspection.store import Alarm, Criteria, EpochState, InspectionStore, Row
+from xmppgov_archive.inspection.store import (
+    Alarm,
+    Criteria,
+    EpochState,
+    InspectionStore,
+    Row,
+    Tables,
+)
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.store import LockStore, WitnessState, WitnessStore
 from xmppgov_archive.log.trust import read_policy
@@ -244,14 +253,11 @@ class Inspection:
             text = texts("A record lies where the log has none.")
             log.report.add("record-extra", f"entry {index}", text)
         check.names(tables.names, tables.forgotten)
-        check.derived.opened(tables.opened)
-        check.derived.days(tables.days)
-        check.derived.keys(tables.months, tables.resolving, tables.used)
-        pending = sum(ranges.count(parts) for parts in tables.open.values())
-        check.derived.sums(tables.sums, pending)
-        await self._days(check, size + len(waiting))
         busy = await self.retention.under_way(size, before)
-        check.finish(part for parts in busy.values() for part in parts)
+        erasing = [part for parts in busy.values() for part in parts]
+        _check_derived(check.derived, tables, erasing)
+        await self._days(check, size + len(waiting))
+        check.finish(erasing)
 
     async def _days(self, check: RecordCheck, end: int) -> None:
         """Compare references with the days' roots, and with the records before the index `end`."""
@@ -261,6 +267,9 @@ class Inspection:
             rows = await self.store.references_of(number)
             known = (row for row in rows if row.idx < end and check.has_read(row.idx))
             check.derived.references(number, known)
+        for index in await self.store.stray_references():
+            text = texts("A reference lies where the log has no entry.")
+            check.derived.say_day(f"entry {index}", text)
         check.derived.no_more_references()
 
     async def _references(self, day: DayEnd) -> list[bytes]:
@@ -350,6 +359,17 @@ def _same(held: bytes | None, note: bytes | None) -> bool:
         return Note.parse(held).text == Note.parse(note).text
     except NoteInvalid:
         return False
+
+
+def _check_derived(derived: Derived, tables: Tables, erasing: Sequence[Range]) -> None:
+    """Compare the tables that follow from the log and the records."""
+    derived.opened(tables.opened)
+    derived.days(tables.days)
+    derived.keys(tables.months, tables.resolving, tables.used)
+    pending = sum(ranges.count(parts) for parts in tables.open.values())
+    derived.sums(sum(tables.sums.values()), pending)
+    names = {name.pseudonym for names in tables.names.values() for name in names}
+    derived.names(names, tables.sums, erasing)
 
 
 def _no_new_key(_size: int) -> bytes:

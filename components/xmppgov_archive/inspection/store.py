@@ -84,10 +84,10 @@ class Tables(NamedTuple):
     opened: dict[Epoch, int]
     servers: dict[int, str]
     open: dict[Epoch, list[Range]]
-    names: dict[int, list[StoredName]]
+    names: dict[int | None, list[StoredName]]
     forgotten: dict[int, list[ForgottenName]]
     days: list[ClosedDay]
-    sums: int
+    sums: dict[str, int]
     months: dict[str, str]
     resolving: dict[int, str]
     used: list[int]
@@ -170,11 +170,14 @@ class InspectionStore:
         )
         return {row[0]: StoredName(*row) for row in rows}
 
-    async def _closed_names(self) -> dict[int, list[StoredName]]:
-        """Return the names that each closed day has covered, by the index of its entry."""
-        found: dict[int, list[StoredName]] = {}
+    async def _names(self) -> dict[int | None, list[StoredName]]:
+        """Return the names that each closed day has covered, by the index of its entry.
+
+        Those that none covers yet are under None.
+        """
+        found: dict[int | None, list[StoredName]] = {}
         rows = await self._database.fetch_all(
-            "SELECT pseudonym, month, sort, sealed, closed FROM names WHERE closed IS NOT NULL"
+            "SELECT pseudonym, month, sort, sealed, closed FROM names"
         )
         for *name, closed in rows:
             found.setdefault(closed, []).append(StoredName(*name))
@@ -243,10 +246,10 @@ class InspectionStore:
                 opened,
                 servers,
                 await self._records.open_counts(),
-                await self._closed_names(),
+                await self._names(),
                 await self._forgotten_names(),
                 await self._closed_days(),
-                sum((await self._records.sums()).values()),
+                await self._records.sums(),
                 dict(await self._pairs("SELECT month, fate FROM months")),
                 dict(await self._pairs("SELECT number, public FROM resolving")),
                 [row[0] for row in await self._pairs("SELECT DISTINCT resolving, 0 FROM names")],
@@ -266,6 +269,13 @@ class InspectionStore:
             "SELECT idx FROM records WHERE idx < 0 OR idx >= ?"
             " AND idx NOT IN (SELECT idx FROM leaves WHERE idx >= ?)",
             (size, size),
+        )
+        return [row[0] for row in rows]
+
+    async def stray_references(self) -> list[int]:
+        """Return the indexes of references behind the last entry."""
+        rows = await self._database.fetch_all(
+            "SELECT DISTINCT idx FROM refs WHERE idx > (SELECT ifnull(max(idx), -1) FROM leaves)"
         )
         return [row[0] for row in rows]
 

@@ -20,12 +20,12 @@ from xmppgov.archive.batch import (
     WireRecord,
     reach,
 )
+from xmppgov.archive.derived import UNKNOWN_UNIT
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.ranges import Range
 from xmppgov_archive.records.pseudonyms import Pseudonyms
 from xmppgov_archive.records.rest import Content
 
-UNKNOWN_UNIT = "unknown"
 _PLAIN = ("kind", "id", "t", "scope", "es", "state", "n", "enc", "size", "domain")
 
 

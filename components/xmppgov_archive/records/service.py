@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import structlog
 
 from xmppgov.archive.batch import Batch, CountedMessage, Hole, Item, Progress, WireRecord
+from xmppgov.archive.derived import ELSEWHERE
 from xmppgov.archive.leaf import Control, EmitterStart, Gap, control_leaf
 from xmppgov.archive.model import LARGEST_EMITTER, SECRET_SIZE, emitter_text
 from xmppgov.errors import LocalFault
@@ -220,7 +221,9 @@ class Archive:
             self._add_record(entries, item)
         elif isinstance(item, CountedMessage):
             now = self._clock()
-            entries.counted(item.seq, self._names.of("room", item.room, now) if item.room else "-")
+            entries.counted(
+                item.seq, self._names.of("room", item.room, now) if item.room else ELSEWHERE
+            )
         else:
             self._add_gap(entries, item)
 

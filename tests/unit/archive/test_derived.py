@@ -29,7 +29,8 @@ def followed() -> tuple[Derived, Report]:
     report = Report("origin")
     derived = Derived(report)
     derived.entry(0, EmitterStart(v=1, kind="emitter.start", em=EM, emitter="a", t=START * DAY))
-    derived.record(1, {"t": START * DAY, "ref": REF})
+    who = {"from": "A", "to": "B", "room": "C", "org": "unknown"}
+    derived.record(1, {"t": START * DAY, "ref": REF, **who})
     derived.entry(2, day(START))
     derived.record(3, {"t": START * DAY + 1, "oid": REF})
     derived.entry(4, Counted(v=1, kind="counted", t=NEXT * DAY, em=EM, ranges="3-5", n=3))
@@ -67,6 +68,10 @@ CHANGES: list[tuple[str, Callable[[Derived], None]]] = [
     ("day-changed", lambda d: d.references(START, [ROWS[0]._replace(ref=b"x" * 16), ROWS[1]])),
     ("day-changed", lambda d: d.references(NEXT, ROWS)),
     ("day-changed", Derived.no_more_references),
+    ("", lambda d: d.names({"A", "B", "C", "D"}, ["-", "D"], [])),
+    ("pseudonym-missing", lambda d: d.names({"A", "B", "D"}, [], [])),
+    ("", lambda d: d.names({"A", "B", "D"}, [], [(1, 1)])),
+    ("pseudonym-missing", lambda d: d.names({"A", "B", "C"}, ["-", "D"], [])),
     ("", lambda d: d.keys(MONTHS, RESOLVING, [1])),
     ("key-changed", lambda d: d.keys({}, RESOLVING, [1])),
     ("key-changed", lambda d: d.keys({"2024-10": "destroyed"}, RESOLVING, [])),

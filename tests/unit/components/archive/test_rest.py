@@ -85,3 +85,16 @@ def test_a_file_that_cannot_be_overwritten_is_not_removed(
     destroy_file(file)
     assert not file.exists()
     destroy_file(tmp_path / "nowhere" / "b.key")
+
+
+def test_a_box_with_any_bit_of_it_changed_or_cut_does_not_open(keys: KeyRing) -> None:
+    rest = AtRest(keys)
+    box, _ = rest.seal(7, START, CLASS, CONTENT)
+    for position in range(len(box) * 8):
+        flipped = bytearray(box)
+        flipped[position // 8] ^= 1 << position % 8
+        with pytest.raises(BoxBroken):
+            rest.open(7, START, CLASS, bytes(flipped), None)
+    for end in range(len(box)):
+        with pytest.raises(BoxBroken):
+            rest.open(7, START, CLASS, box[:end], None)
