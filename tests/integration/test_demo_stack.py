@@ -9,6 +9,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,39 @@ def test_the_screen_fits_eighty_columns_and_names_everybody(demo: Demo) -> None:
     for account in demo.ready["accounts"]:
         assert "".join(account["jid"].split()) in flat
         assert account["password"] in flat
+
+
+def test_its_officers_open_names_two_by_two(demo: Demo, tmp_path: Path) -> None:
+    ready = demo.ready
+    officers = {one["role"]: one for one in ready["archive"]["officers"]}
+    assert [one["jid"] for one in officers.values()] == [
+        account["jid"] for account in ready["accounts"][-4:-1]
+    ]
+    passwords = {account["jid"]: account["password"] for account in ready["accounts"]}
+    assert all(
+        Path(one["passphrase_file"]).stat().st_mode & 0o077 == 0 for one in officers.values()
+    )
+
+    def run(role: str, *words: str) -> str:
+        jid, secret = officers[role]["jid"], tmp_path / role
+        secret.touch(mode=0o600)
+        secret.write_text(passwords[jid])
+        server = f"{ready['host']}:{ready['ports']['c2s']}"
+        account = ("--as", jid, "--password-file", str(secret), "--server", server)
+        return demo.cli("archive", *words, *account, "--ca-file", ready["ca_file"]).stdout
+
+    today = datetime.now(UTC).date().isoformat()
+    scope = ("--person", ready["accounts"][0]["jid"], "--from", today, "--to", today)
+    run("dpo", "request", "--purpose", "audit", "--case", "1", *scope)
+    number = json.loads(run("security", "requests", "--json"))["requests"][0]["request"]
+    for role in ("security", "archivist"):
+        mine = officers[role]
+        files = ("--share", mine["share_file"], "--key", mine["key_file"])
+        run(role, "approve", number, *files, "--passphrase-file", mine["passphrase_file"])
+    answer = [
+        json.loads(line) for line in run("dpo", "answer", number, "--format", "ndjson").splitlines()
+    ]
+    assert officers["dpo"]["jid"] in answer[0]["watermark"]
 
 
 def test_a_second_demo_on_its_ports_is_refused_with_the_port(demo: Demo, tmp_path: Path) -> None:
