@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from xmppgov_alerts.board import board, settled
@@ -39,7 +40,7 @@ def drawn(document: dict[str, Any]) -> str:
 def test_whatever_is_shown_fits_and_drives_no_terminal(name: str, state: str, reason: str) -> None:
     shown = drawn(report(recipient(state, name, reason=reason, jid=name + "@gov.example")))
     assert "\x1b" not in shown
-    assert all(len(line) <= 80 for line in shown.split("\n"))
+    assert all(cell_len(line) <= 80 for line in shown.split("\n"))
 
 
 def test_a_reason_is_a_sentence_and_an_unknown_one_is_shown(
