@@ -296,6 +296,7 @@ FORMS = {
     "sums": "(?=.{1,60100}$)[^: ]*:(0|[1-9][0-9]{0,15})( [^: ]*:(0|[1-9][0-9]{0,15}))*",
     "role": "archivist|dpo|security|requester",
     "roles": "archivist( dpo)?( security)?|dpo( security)?|security",
+    "ending": "archivist( dpo)?( security)?|dpo( security)?|security|nobody",
     "identity": "[0-9a-z][0-9a-z-]{0,63}",
     "visa": "[0-9A-Za-z][0-9A-Za-z ./_-]{0,63}",
     "name": "[0-9a-z][0-9a-z._-]{0,95}",
@@ -311,7 +312,7 @@ KINDS = {
     "access": "request:digest purpose:label requester:role roles:roles n:0",
     "refusal": "request:digest purpose:label role:archivist|dpo|security|requester|nobody",
     "hold": "hold:identity scope:digest reason:label until:day roles:roles n:0",
-    "release": "hold:identity roles:roles",
+    "release": "hold:identity roles:ending",
     "erase": "class:label month:month indexes:ranges n:1 held:0 slip:digest visa:visa roles:roles",
     "key": "name:name fate:created|sealed|destroyed public:public",
 }

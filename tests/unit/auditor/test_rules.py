@@ -81,6 +81,12 @@ def test_every_kind_of_entry_is_taken(kind: str) -> None:
     assert both(written({"v": 1, "kind": kind, "t": 5, **ENTRIES[kind]})) == (True, True)
 
 
+def test_a_hold_that_is_over_is_ended_by_nobody_and_nothing_else_is() -> None:
+    for kind, taken in (("release", True), ("hold", False), ("erase", False)):
+        entry = written({"v": 1, "kind": kind, "t": 5, **ENTRIES[kind], "roles": "nobody"})
+        assert both(entry) == (taken, taken), kind
+
+
 def test_the_kinds_and_their_fields_are_those_of_the_library() -> None:
     for model in get_args(leaf.Control):
         kind = get_args(model.model_fields["kind"].annotation)[0]
