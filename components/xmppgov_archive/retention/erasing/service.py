@@ -49,6 +49,7 @@ from xmppgov_archive.retention.service import Holds
 texts = Texts("xmppgov_archive")
 log = structlog.get_logger()
 MOST_MOVED = 300  # records that are sealed anew at once
+MOST_TRIES, PAUSE = 50, 0.1  # of emptying the write-ahead log, while others read; seconds
 Notice = Callable[[bytes], None]
 """Write the message to the archives that says what was eliminated, given the slip's CSV."""
 
@@ -87,12 +88,18 @@ class Erasing:
         for month in await self._forgettable(erasure):
             await self._forget(erasure, month)
         await self._destroy_keys(erasure)
-        if not await self._store.truncate():
-            raise Unfinished(texts("Somebody still reads what the database was before."))
+        await self._truncate()
         await asyncio.to_thread(self._notice, erasure.slip)
         async with self._archive.adding():
             await self._store.finish(erasure.id, self._clock())
         log.info("an erasure is done", parts=len(erasure.parts))
+
+    async def _truncate(self) -> None:
+        for _ in range(MOST_TRIES):
+            if await self._store.truncate():
+                return
+            await asyncio.sleep(PAUSE)
+        raise Unfinished(texts("Somebody still reads what the database was before."))
 
     async def _delete(self, erasure: Erasure) -> None:
         named = erased_by(await self._store.entries(erasure))

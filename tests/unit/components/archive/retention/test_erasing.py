@@ -28,6 +28,7 @@ from tests.unit.components.archive.retention.world import (
     short,
     three_months,
 )
+from xmppgov.archive import ranges
 from xmppgov.archive.leaf import Erase, KeyChange
 from xmppgov.errors import NotAllowed, NotFound, Unexpected
 from xmppgov.tlog.merkle import leaf_hash
@@ -181,6 +182,51 @@ async def test_nothing_goes_before_the_entry_is_signed(place: Place) -> None:
         await finished(parts)
         assert integrator.size > promised.leaf
     assert (await place.verify()).records == 20
+
+
+async def test_the_write_ahead_log_is_emptied_as_soon_as_nobody_reads_what_was_before(
+    place: Place,
+) -> None:
+    await three_months(place)
+    wal = place.section.database.with_name("records.db-wal")
+    async with at_work(place) as parts:
+        with sqlite3.connect(place.section.database, isolation_level=None) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM records").fetchone()
+            wanted = [Part("messages", "2026-01")]
+            await parts.retention.promises.erase(wanted, VISA, TWO, nothing)
+            parts.retention.rounds.wake()
+            while "body-2026-01-messages" in keys(place):
+                await asyncio.sleep(0.01)
+            assert await parts.retention.promises._store.undone()
+            assert wal.stat().st_size > 50_000
+            reader.execute("ROLLBACK")
+        await finished(parts)
+        assert wal.stat().st_size < 20_000  # what was written since: that it is done
+
+
+async def test_many_ranges_take_several_entries(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = ranges.pieces
+    monkeypatch.setattr(ranges, "pieces", lambda parts: pieces(parts, 12))
+    await three_months(place)
+    place.section = place.section.model_copy(
+        update={"emitters": {"directory.gov.localhost": ("lookup",)}}
+    )
+    async with at_work(place) as parts:
+        for n in range(1, 7):
+            look = message(n, at(2026, 1, 5), kind="lookup", path="local", sid=None, oid=None)
+            look = look._replace(size=None, enc=None)
+            await parts.archive.commit("directory.gov.localhost", batch(EPOCH, look))
+            await commit(parts, message(30 + n, at(2026, 1, 7)))
+        assert await erase(parts, "2026-01") == 16
+    report = await place.verify()
+    assert (report.total, report.records, report.erased) == (0, 26, 16)
+    entries = [leaf for leaf in await controls(place) if isinstance(leaf, Erase)]
+    assert len(entries) > 2
+    assert sum(entry.n for entry in entries) == 16
+    assert len({entry.slip for entry in entries}) == 1
 
 
 async def test_a_resend_of_what_was_erased_is_answered_like_new(place: Place) -> None:
