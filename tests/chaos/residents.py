@@ -11,7 +11,7 @@ from pathlib import Path
 
 from slixmpp.exceptions import IqError, IqTimeout
 
-from tests.chaos.traffic import PACE, write_encrypted
+from tests.chaos.traffic import PACE, refusal, write_encrypted
 from tests.omemo_nodes import request
 from tests.people import OmemoPerson
 from xmppgov.demo.prosody import Prosody
@@ -31,6 +31,7 @@ class Resident(OmemoPerson):
         self.room = room
         self.sent: list[str] = []
         self.arrived: list[str] = []
+        self.refused: dict[str, str] = {}
         self.back = asyncio.Event()
         self._page = ""
         self._seen: set[str] = set()
@@ -98,7 +99,9 @@ class Resident(OmemoPerson):
         if identity in self._seen or (message.get("from") or "").split("/")[0] == self.jid:
             return
         self._seen.add(identity)
-        if message.get("type") == "groupchat":
+        if message.get("type") == "error":
+            self.refused[identity] = refusal(message)
+        elif message.get("type") == "groupchat":
             self.arrived.append(identity)
         else:
             await super()._read(message)

@@ -63,7 +63,7 @@ LEG = (groups, storm, groups, blackout, storm, groups)
 
 
 @asynccontextmanager
-async def _load(running: World) -> AsyncIterator[None]:
+async def load(running: World) -> AsyncIterator[None]:
     """Everybody writes, the emitter emits and the observer looks during the block."""
     work = [someone.write() for someone in running.everybody]
     work += [running.emitter.emit(), running.observer.watch()]
@@ -93,7 +93,7 @@ async def run(
     chance = random.Random(seed)
     async with world(demo, folder) as running:
         await running.everybody_goes_on()
-        async with _load(running):
+        async with load(running):
             for one in rounds:
                 await one(running, chance, told)
                 await running.goes_on()

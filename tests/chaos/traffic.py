@@ -10,6 +10,7 @@ from slixmpp.stanza import Message
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
+from tests.omemo_nodes import STANZAS
 from tests.streams import account_section
 from xmppgov.demo.prosody import Prosody
 from xmppgov.xmpp.client import Account
@@ -28,6 +29,7 @@ class Writer:
         self.peer = peer
         self.sent: list[str] = []
         self.arrived: list[str] = []
+        self.refused: dict[str, str] = {}
         self.account = Account(account_section(server, f"{jid}/load"))
         self.account.add_event_handler("session_start", lambda _: self.account.send_presence())
         self.account.register_handler(
@@ -35,8 +37,11 @@ class Writer:
         )
 
     def _take(self, message: Message) -> None:
-        if message.xml.get("type") != "error":
-            self.arrived.append(message.xml.get("id") or "")
+        message_id = message.xml.get("id") or ""
+        if message.xml.get("type") == "error":
+            self.refused[message_id] = refusal(message.xml)
+        else:
+            self.arrived.append(message_id)
 
     async def write(self) -> None:
         """Write to `peer`, until cancelled; while the stream is down, nothing is written."""
@@ -50,6 +55,12 @@ class Writer:
         if message_id:
             self.sent.append(message_id)
         return message_id
+
+
+def refusal(error: ET.Element) -> str:
+    """Return the condition of a message that came back."""
+    found = error.find("{jabber:client}error") or []
+    return next((e.tag.split("}")[1] for e in found if e.tag.startswith(f"{{{STANZAS}}}")), "")
 
 
 def write_encrypted(account: Account, to: str, kind: str) -> str | None:

@@ -90,7 +90,7 @@ end
 
 -- A message goes on without the record that it should have: its number will be in a hole.
 function channel:miss(err)
-	self.journal.missed = self.journal.missed + 1;
+	self.journal:miss();
 	self.missed = self.missed + 1;
 	self.log("warn", "A message passed without a record: %s", err);
 end

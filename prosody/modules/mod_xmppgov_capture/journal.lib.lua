@@ -5,6 +5,7 @@ local uv = require "luv";
 local line = module:require "line";
 local lost = module:require "lost";
 local segments = module:require "segments";
+local tallies = module:require "tally";
 
 local seal = line.seal;
 local PRIVATE_FILE, PRIVATE_FOLDER = 384, 448; -- 0600, 0700
@@ -38,7 +39,8 @@ local function new(options)
 		segment_size = options.segment_size, idle_size = options.idle_size,
 		now = options.now, log = options.log,
 		list = {}, lost = {}, amendments = {},
-		seq = 0, reserved = 0, synced = 0, confirmed = 0, settled = 0, missed = 0, durable = 0,
+		seq = 0, reserved = 0, synced = 0, confirmed = 0, settled = 0, durable = 0,
+		missed = 0, carried = 0, -- messages that passed without a record: in this run, and in those before
 	}, journal_mt);
 end
 
@@ -46,6 +48,7 @@ end
 function journal:open()
 	local ok, err = uv.fs_mkdir(self.folder, PRIVATE_FOLDER);
 	if not ok and not err:find("^EEXIST") then return self:_fail(err); end
+	self.tally = self.tally or tallies.open(self.folder);
 	self.list, err = segments.list(self.folder);
 	if not self.list then
 		self.list = {};
@@ -88,8 +91,8 @@ function journal:_open_last()
 	return self:_settle(state);
 end
 
--- Cuts a torn end, gives up reserved numbers of an earlier boot, and decides about records whose
--- message was perhaps not handed on. All of it is synced before anything else happens.
+-- Cuts a torn end, declares what passed without a record, gives up reserved numbers of an earlier boot, and
+-- decides about records whose message was perhaps not handed on. All of it is synced before anything else happens.
 function journal:_settle(state)
 	local ok, err = uv.fs_ftruncate(self.fd, state.size);
 	if not ok then return nil, err; end
@@ -103,14 +106,34 @@ function journal:_settle(state)
 	if self.seq > self.confirmed then
 		text = seal(("u\t%d\t%d"):format(self.confirmed + 1, self.seq));
 	end
+	self.seq, text = self:_declare(state.last, text);
 	if state.boot ~= self.boot and self.reserved > self.seq then
 		text = text..seal(("h\t%d\t%d\tboot"):format(self.seq + 1, self.reserved));
 		self.seq = self.reserved;
 	end
 	self.confirmed, self.recovered = self.seq, self.seq;
 	ok, err = self:_write_synced(text..seal("c\t"..self.seq)..self:_reservation());
+	if ok then self.behind, self.missed, self.carried = nil, 0, 0; end
 	if ok and state.version ~= "2" then return self:_start_segment(); end -- a segment's lines are of one version
 	return ok, err;
+end
+
+-- Returns the last number of the hole behind `last` for all messages that have passed without a record, in this
+-- run or in one that was killed meanwhile, and `text` with the line of that hole.
+function journal:_declare(last, text)
+	self.behind = last;
+	local missed = math.max(self.missed, self.tally and self.tally:read(self.epoch, last) or 0);
+	self.carried = missed - self.missed;
+	if missed == 0 then return last, text; end
+	return last + missed, text..seal(("h\t%d\t%d\tlost"):format(last + 1, last + missed));
+end
+
+-- A message passes without a record. That is noted where a full disk still takes it, in case this process ends.
+function journal:miss()
+	self.missed = self.missed + 1;
+	if self.tally and self.epoch then
+		self.tally:write(self.epoch, self.behind or self.seq, self.carried + self.missed);
+	end
 end
 
 function journal:_reservation()
@@ -307,6 +330,7 @@ end
 -- of as many numbers. Returns true when the spool is healthy.
 function journal:recover()
 	if self.healthy then return true; end
+	if self.tally then self.tally:sync(); end
 	if not self.fd and not self:open() then return false; end
 	self:_finish_sync();
 	if not uv.fs_ftruncate(self.fd, self.offset) or not self:_write_again() then return false; end

@@ -87,6 +87,58 @@ def test_a_full_disk_takes_no_number(tmp_path: Path) -> None:
     assert lua(tmp_path, script) == "1-1accepted 2-2accepted\n"
 
 
+BROKEN = """
+    local function breaks(journal)
+        journal.file = io.open("/dev/full", "a")
+        journal.file:setvbuf("no")
+        assert(append(journal) == nil and not journal.healthy)
+    end
+"""
+
+
+@pytest.mark.parametrize("boot", ["boot", "another-boot"])
+def test_what_passed_while_the_disk_was_full_is_a_hole_after_a_kill(
+    tmp_path: Path, boot: str
+) -> None:
+    """Of this boot as many numbers as messages; of an earlier one the reserved numbers as well."""
+    script = (
+        BROKEN
+        + """
+    local journal = open()
+    append(journal)
+    settle(journal)
+    breaks(journal)
+    for _ = 1, 3 do journal:miss() end
+    local second = module:require "journal".new {
+        folder = arg[2], boot = arg[3], reserve = 100, segment_size = 1000000,
+        idle_size = 1000000, now = os.time, log = function () end,
+    }
+    function second:_write_synced() return nil, "No space left on device" end
+    assert(not second:open())
+    second:miss()
+    assert(not second:recover())
+    second:miss()
+    second._write_synced = nil
+    local third = second
+    if arg[4] == "killed" then
+        third = module:require "journal".new(second)
+        third.missed, third.fd = 0, nil
+        assert(third:open())
+    else
+        assert(second:recover())
+    end
+    assert(append(third))
+    settle(third)
+    print(entries(third))
+    """
+    )
+    rest = " 7-100boot 101-101accepted" if boot != "boot" else " 7-7accepted"
+    for end in ("killed", "goes on"):
+        folder = tmp_path / end
+        folder.mkdir()
+        assert lua(folder, script, boot, end) == f"1-1accepted 2-6lost{rest}\n"
+
+
 def test_only_what_is_synced_and_handed_on_can_be_sent(tmp_path: Path) -> None:
     script = """
     local journal = open()
@@ -250,7 +302,7 @@ def test_an_older_spool_is_read_on(tmp_path: Path) -> None:
         " sid='sid-2' state='accepted'/><",
         "counted seq='3'/><",
     ]
-    assert len(list(folder.iterdir())) == 2
+    assert len(list(folder.glob("*.spool"))) == 2
 
 
 def test_a_lost_record_is_a_hole_after_every_start(tmp_path: Path) -> None:
