@@ -15,7 +15,18 @@ from typing import NamedTuple
 from xmppgov.archive.counters import Epoch
 from xmppgov.archive.day import DAY, SORTS, day_number, day_text, reference
 from xmppgov.archive.jcs import Value
-from xmppgov.archive.leaf import Control, Counted, Counts, DataLeaf, DayEnd, EmitterStart, KeyChange
+from xmppgov.archive.leaf import (
+    Control,
+    Counted,
+    Counts,
+    DataLeaf,
+    DayEnd,
+    EmitterStart,
+    Erase,
+    Hold,
+    KeyChange,
+    Release,
+)
 from xmppgov.archive.model import emitter_numbers, emitter_text
 from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Report
@@ -50,6 +61,8 @@ class Derived:
 
     def __init__(self, report: Report) -> None:
         self._report = report
+        self.decisions: dict[int, Hold | Release | Erase] = {}
+        """What entries say of holds and erasures, by index."""
         self._opened: dict[Epoch, int] = {}
         self._days: set[ClosedDay] = set()
         self._turn: int | None = None
@@ -80,6 +93,8 @@ class Derived:
             self._close(index, leaf)
         elif isinstance(leaf, KeyChange):
             self._change(leaf)
+        elif isinstance(leaf, Hold | Release | Erase):
+            self.decisions[index] = leaf
 
     def record(self, index: int, fields: Mapping[str, Value]) -> None:
         """Take the record of the entry `index`."""

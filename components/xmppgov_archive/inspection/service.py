@@ -258,6 +258,8 @@ class Inspection:
         _check_derived(check.derived, tables, erasing)
         await self._days(check, size + len(waiting))
         check.finish(erasing)
+        end = size + len(waiting)
+        await self.retention.compare(log.report, check.derived.decisions, end)
 
     async def _days(self, check: RecordCheck, end: int) -> None:
         """Compare references with the days' roots, and with the records before the index `end`."""

@@ -11,10 +11,12 @@ from xmppgov.archive.fates import erased_by
 from xmppgov.archive.jcs import LARGEST_INTEGER
 from xmppgov.archive.leaf import Erase, parse_leaf
 from xmppgov.archive.ranges import Range
+from xmppgov.archive.report import Report
 from xmppgov_archive.records.keys import KeyRing
-from xmppgov_archive.retention.model import Hold, Period
+from xmppgov_archive.retention.model import Hold, Part, Period
 from xmppgov_archive.retention.policy import due_day
 from xmppgov_archive.retention.store import RetentionStore
+from xmppgov_archive.retention.verify import Decision, RetentionCheck
 
 UnderWay = dict[int, list[Range]]
 """Indexes of records that are being erased, by the erasure's number."""
@@ -70,6 +72,20 @@ class RetentionInspection:
             if isinstance(leaf, Erase) and leaf.slip == slip:
                 found.append(index)
         return found
+
+    async def compare(self, report: Report, decisions: Mapping[int, Decision], end: int) -> None:
+        """Compare holds and erasures with the log's decisions, which lie before `end`."""
+        if await self.store.is_there():
+            tables = await self.store.tables()
+            RetentionCheck(report, decisions, end).compare(tables, self._bodies())
+
+    def _bodies(self) -> list[tuple[Part, int]]:
+        """Return the keys of records that are there, each by its part and its generation."""
+        return [
+            (Part(class_, month), generation)
+            for class_, month in self.keys.parts()
+            for generation in self.keys.bodies(month, class_)
+        ]
 
     async def under_way(self, size: int = LARGEST_INTEGER, also: Iterable[int] = ()) -> UnderWay:
         """Return the indexes of records that are being erased.

@@ -6,6 +6,7 @@ Erasures are promised and carried out by `erasing`, at once and after every star
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import NamedTuple
 
@@ -174,12 +175,14 @@ class Holds:
         """End the holds whose last day is over; the log says so of each."""
         for hold in await self.all():
             if hold.ended is None and not policy.lasts(hold, self.today):
-                await self._end(hold, EXPIRED, _nothing)
+                with suppress(NotFound):
+                    await self._end(hold, EXPIRED, _nothing)
 
     async def _end(self, hold: Hold, roles: str, settle: Settle) -> None:
         fields = {"hold": hold.id, "roles": roles}
         entry = Release.model_validate({"v": 1, "kind": "release", "t": self._clock(), **fields})
         async with self._archive.adding() as add:
+            await self.find(hold.id)  # else it was ended a moment ago
             await self._store.end_hold(hold.id, await add(entry))
             await settle(hold.n)
         log.info("a hold has ended", hold=hold.id, roles=roles)

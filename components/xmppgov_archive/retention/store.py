@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from xmppgov.archive.counters import Epoch
 from xmppgov.archive.day import DAY
+from xmppgov.archive.fates import erased_by
+from xmppgov.archive.leaf import DataLeaf, parse_leaf
+from xmppgov.archive.ranges import Range
+from xmppgov.errors import StorageError
+from xmppgov.i18n import Texts
 from xmppgov.storage.database import Database
 from xmppgov.storage.migrations import Schema
 from xmppgov_archive.retention.model import Extent, Hold, Part, Stock
 from xmppgov_archive.retention.policy import day_of, month_of, month_span, span
+from xmppgov_archive.retention.verify import RetentionTables, StoredErasure
 
 _TABLES = """
 CREATE TABLE holds (
@@ -32,7 +40,9 @@ CREATE TABLE doomed_keys (  -- to be destroyed, and not yet said to be
     PRIMARY KEY (erasure, name)
 ) STRICT, WITHOUT ROWID;
 """
+texts = Texts("xmppgov_archive")
 SCHEMA = Schema("retention", (_TABLES,))
+AT_ONCE = 10_000  # entries
 
 
 class Candidate(NamedTuple):
@@ -107,11 +117,30 @@ class RetentionStore:
         return int(row[0]) if row else 0
 
     async def holds(self) -> list[Hold]:
-        """Return all holds, in the order in which they were made."""
+        """Return all holds, in the order in which they were made.
+
+        Raises:
+            StorageError: one cannot be read; then nobody can tell what it keeps.
+        """
+        found, broken = await self._holds()
+        if broken:
+            raise StorageError(
+                texts("A hold in the database was changed; run: xmppgov archive verify")
+            )
+        return found
+
+    async def _holds(self) -> tuple[list[Hold], list[int]]:
+        """Return the holds, and of those that cannot be read the entries that made them."""
         rows = await self._database.fetch_all(
             "SELECT id, extent, reason, until, t, roles, n, leaf, ended FROM holds ORDER BY leaf"
         )
-        return [Hold(row[0], Extent.parse(row[1]), *row[2:]) for row in rows]
+        found, broken = list[Hold](), list[int]()
+        for id, extent, *rest in rows:
+            try:
+                found.append(Hold(id, Extent.parse(extent), *rest))
+            except ValueError:
+                broken.append(rest[5])
+        return found, broken
 
     async def add_hold(self, hold: Hold) -> None:
         """Write a hold; within a transaction."""
@@ -123,6 +152,63 @@ class RetentionStore:
     async def end_hold(self, id: str, leaf: int) -> None:
         """Note that entry `leaf` has ended a hold; within a transaction."""
         await self._database.execute("UPDATE holds SET ended = ? WHERE id = ?", (leaf, id))
+
+    async def tables(self) -> RetentionTables:
+        """Return everything that the log also says, of one moment."""
+        await self._database.execute("BEGIN")
+        try:
+            erasures = await self._erasures()
+            entries = await self._erased_numbers(erasures)
+            row = await self._database.fetch_one("SELECT ifnull(max(idx), -1) + 1 FROM leaves")
+            size = int(row[0]) if row else 0
+            numbers = await self._numbers()
+            holds, broken = await self._holds()
+            return RetentionTables(size, holds, broken, erasures, numbers, entries)
+        finally:
+            await self._database.execute("ROLLBACK")
+
+    async def _erasures(self) -> list[StoredErasure]:
+        parts, doomed = defaultdict[int, dict[Part, int]](dict), defaultdict[int, list[str]](list)
+        for number, class_, month, generation in await self._database.fetch_all(
+            "SELECT erasure, class, month, generation FROM erasure_parts"
+        ):
+            parts[number][Part(class_, month)] = generation
+        for number, name in await self._database.fetch_all("SELECT erasure, name FROM doomed_keys"):
+            doomed[number].append(name)
+        rows = await self._database.fetch_all(
+            "SELECT id, first, last, slip, done FROM erasures ORDER BY first"
+        )
+        strays = (parts.keys() | doomed.keys()) - {row[0] for row in rows}
+        return [
+            StoredErasure(first, last, slip, done, parts[number], doomed[number])
+            for number, first, last, slip, done in (
+                *map(tuple, rows),
+                *((number, -1, -1, b"", None) for number in strays),
+            )
+        ]
+
+    async def _numbers(self) -> dict[Epoch, list[Range]]:
+        found = defaultdict[Epoch, list[Range]](list)
+        for emitter, epoch, first, last in await self._database.fetch_all("SELECT * FROM erased"):
+            found[emitter, epoch].append((first, last))
+        return found
+
+    async def _erased_numbers(self, erasures: Sequence[StoredErasure]) -> dict[Epoch, list[Range]]:
+        """Return the numbers of the records that were erased, from their entries."""
+        found = defaultdict[Epoch, list[Range]](list)
+        for one in erasures:
+            rows = await self._leaves(one.first, one.last)
+            for first, last in erased_by(rows):
+                for start in range(first, last + 1, AT_ONCE):
+                    end = min(start + AT_ONCE - 1, last)
+                    _extend(found, await self._leaves(start, end))
+        return found
+
+    async def _leaves(self, first: int, last: int) -> list[bytes]:
+        rows = await self._database.fetch_all(
+            "SELECT data FROM leaves WHERE idx BETWEEN ? AND ? ORDER BY idx", (first, last)
+        )
+        return [row[0] for row in rows]
 
     async def erase_entries(self) -> list[tuple[int, bytes]]:
         """Return every `erase` entry that this database's erasures have, with its index."""
@@ -147,6 +233,18 @@ class RetentionStore:
         for row in rows:
             found.setdefault(row[0], []).append(row[1])
         return found
+
+
+def _extend(found: dict[Epoch, list[Range]], leaves: Iterable[bytes]) -> None:
+    """Add the numbers of data entries to those of their epochs."""
+    for data in leaves:
+        leaf = parse_leaf(data)
+        if isinstance(leaf, DataLeaf):
+            parts, seq = found[leaf.emitter, leaf.epoch], leaf.seq
+            if parts and parts[-1][1] == seq - 1:
+                parts[-1] = (parts[-1][0], seq)
+            else:
+                parts.append((seq, seq))
 
 
 def _stock(part: Part, rows: Sequence[Sequence[Any]]) -> Stock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.unit.components.archive.conftest import Place
@@ -238,3 +240,19 @@ async def test_a_hold_that_is_made_while_records_are_chosen_is_heeded(place: Pla
     report = await place.verify()
     assert (report.total, report.records, report.erased) == (0, 21, 9)
     assert len(list(place.section.slips.glob("*.csv"))) == 1
+
+
+async def test_a_hold_ends_once_however_many_say_so_at_once(place: Place) -> None:
+    await january(place)
+    async with at_work(place) as parts:
+        await hold(parts, "over", "2026-03-01")
+        await hold(parts, "released")
+        place.now = at(2026, 3, 2)
+        ends = [parts.retention.holds.end_what_is_over() for _ in range(4)]
+        await asyncio.gather(*ends)
+        both = [parts.retention.holds.release("released", TWO, nothing) for _ in range(3)]
+        said = await asyncio.gather(*both, return_exceptions=True)
+        assert sum(isinstance(one, NotFound) for one in said) == 2
+    ended = [c.hold for c in await controls(place) if isinstance(c, Release)]
+    assert sorted(ended) == ["over", "released"]
+    assert (await place.verify()).total == 0

@@ -1,0 +1,181 @@
+"""What someone with the database's password can do to holds and erasures is found by `verify`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.unit.components.archive.conftest import Place
+from tests.unit.components.archive.retention.world import (
+    DAY,
+    TWO,
+    at,
+    at_work,
+    commit,
+    erase,
+    hold,
+    keys,
+    message,
+    nothing,
+    short,
+)
+from tests.unit.components.archive.test_tampering import (
+    Tampering,
+    apply,
+    content,
+    named,
+    put_back,
+    tamper,
+    tamperings,
+)
+from xmppgov.errors import StorageError
+
+TABLES = {
+    "holds": set(),
+    "erasures": {"id", "done"},
+    "erasure_parts": {"generation"},
+    "erased": set(),
+    "forgotten": set(),
+}  # fmt: skip
+"""Each with the columns that no entry knows: a change of these alone does nothing to hide."""
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Three holds of which one lasts, two erasures, and what came late."""
+    place = short(Place(tmp_path_factory.mktemp("full")))
+    asyncio.run(_fill(place))
+    return place
+
+
+async def _fill(place: Place) -> None:
+    place.now = at(2026, 1, 31) + DAY - 1000
+    async with at_work(place) as parts:
+        await commit(parts, *(message(n, at(2026, 1, 3 + n) + n, f"p{n}") for n in range(1, 9)))
+        await commit(parts, message(9, place.now))
+        place.now = at(2026, 2, 1) + 1000
+        await commit(parts, *(message(n, place.now + n) for n in range(10, 14)))
+        await hold(parts, "first", "2026-02-20", first="2026-01-05")
+        await hold(parts, "second", first="2026-01-08", last="2026-01-09")
+        await hold(parts, "third", last="2026-01-05")
+    place.now = at(2026, 4, 2)
+    async with at_work(place) as parts:
+        await parts.retention.holds.end_what_is_over()
+        await parts.retention.holds.release("third", TWO, nothing)
+        await erase(parts, "2026-01")
+        await commit(parts, message(14, at(2026, 1, 20)))
+        await erase(parts, "2026-01", "2026-02")
+
+
+def hides(table: str, columns: list[str], one: Tampering) -> bool:
+    """Tell whether more is changed than what no entry knows."""
+    known = [n for n, name in enumerate(columns) if name not in TABLES[table]]
+    return sorted([tuple(row[n] for n in known) for row in one.gone], key=repr) != sorted(
+        [tuple(row[n] for n in known) for row in one.come], key=repr
+    )
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_row_deleted_changed_replayed_put_in_or_swapped_is_found(
+    full: Place, table: str
+) -> None:
+    database = full.section.database
+    pristine = database.read_bytes()
+    report = asyncio.run(full.verify())
+    assert not report.total, report.findings
+    columns, rows = content(database, table)
+    assert rows
+    done = 0
+    try:
+        for one in tamperings(columns, rows):
+            if hides(table, columns, one) and apply(database, table, columns, one):
+                done += 1
+                assert named(asyncio.run(full.verify())), (table, one)
+            put_back(database, pristine)
+    finally:
+        put_back(database, pristine)
+    assert done >= len(rows)
+
+
+async def erased(place: Place) -> Place:
+    short(place)
+    place.now = at(2026, 1, 20)
+    async with at_work(place) as parts:
+        await commit(parts, *(message(n, at(2026, 1, 3) + n) for n in range(1, 6)))
+        await hold(parts, first="2026-02-01")
+    place.now = at(2026, 3, 2)
+    return place
+
+
+async def test_a_key_that_outlives_its_erasure_is_found(place: Place) -> None:
+    await erased(place)
+    file = place.section.keys_dir / "body-2026-01-messages.key"
+    secret = file.read_bytes()
+    async with at_work(place) as parts:
+        await erase(parts, "2026-01")
+    assert (await place.verify()).total == 0
+    file.write_bytes(secret)  # somebody had kept it
+    file.chmod(0o600)
+    assert dict((await place.verify()).counts) == {"key-kept": 1}
+    file.unlink()
+    tamper(place, "INSERT INTO doomed_keys VALUES (1, 'body-2026-01-messages')")
+    assert dict((await place.verify()).counts) == {"key-kept": 1}
+
+
+async def test_a_hold_taken_away_is_found_whatever_is_done_then(place: Place) -> None:
+    await erased(place)
+    async with at_work(place) as parts:
+        await hold(parts, "january", first="2026-01-01", last="2026-01-31")
+    tamper(place, "DELETE FROM holds WHERE id = 'january'")
+    assert "hold-changed" in (await place.verify()).counts
+    async with at_work(place) as parts:
+        await erase(parts, "2026-01")
+    assert "hold-changed" in (await place.verify()).counts
+
+
+async def test_an_erasure_that_is_made_up_erases_nothing_unseen(place: Place) -> None:
+    await erased(place)
+    async with at_work(place) as parts:
+        await erase(parts, "2026-01")
+    slip = "SELECT slip FROM erasures WHERE id = 1"
+    for first in (2, 9_999):
+        tamper(
+            place,
+            f"INSERT INTO erasures (id, first, last, slip) VALUES (7, {first}, {first}, ({slip}))",
+        )
+        assert (await place.verify()).counts["erasure-changed"], first
+        tamper(place, "DELETE FROM erasures WHERE id = 7")
+    assert (await place.verify()).total == 0
+
+
+async def test_what_is_said_to_be_under_way_hides_no_record_for_long(place: Place) -> None:
+    """An erasure that was put back to work is carried out again, and does no harm."""
+    await erased(place)
+    async with at_work(place) as parts:
+        await erase(parts, "2026-01")
+    before = keys(place), await place.records()
+    tamper(place, "UPDATE erasures SET done = NULL")
+    assert (await place.verify()).total == 0
+    async with at_work(place) as parts:
+        while await parts.retention.promises._store.undone():
+            await asyncio.sleep(0.01)
+    assert (keys(place), await place.records()) == before
+    assert (await place.verify()).total == 0
+
+
+def test_this_page_names_the_tables(full: Place) -> None:
+    page = (Path(__file__).parents[5] / "docs" / "protocol" / "retention.md").read_text("utf-8")
+    for code in ("hold-changed", "erasure-changed", "key-kept"):
+        assert f"`{code}`" in page
+
+
+async def test_nothing_is_erased_while_a_hold_cannot_be_read(place: Place) -> None:
+    await erased(place)
+    tamper(place, "UPDATE holds SET extent = x'7b7d'")
+    async with at_work(place) as parts:
+        with pytest.raises(StorageError):
+            await erase(parts, "2026-01")
+    assert len(await place.records()) == 5
+    assert dict((await place.verify()).counts) == {"hold-changed": 2}
