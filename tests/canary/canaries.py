@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.canary.memory import pages
+
 
 class Canaries:
     """Makes a new string for each place and finds those that were kept."""
@@ -28,6 +30,16 @@ class Canaries:
             for canary, place in self.places.items()
             if any(form in _content(file) for form in _forms(canary))
         )
+
+    def found_in_memory(self, pid: int) -> list[str]:
+        """Return the places of the strings that are in the memory of a process."""
+        found = {
+            place
+            for page in pages(pid)
+            for canary, place in self.places.items()
+            if any(form in page for form in _forms(canary))
+        }
+        return sorted(found)
 
 
 def _files(folder: Path) -> Iterator[Path]:

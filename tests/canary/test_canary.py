@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
+import urllib.request
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -54,6 +57,7 @@ async def _send_everything(running: World, canary: Canaries) -> None:
         paths.one_to_one(alice, bob.jid, canary)
         paths.one_to_one(alice, services["annuaire"], canary)
         paths.one_to_one(alice, services["directory"], canary)
+        paths.one_to_one(alice, services["archive"], canary)
         await paths.of_files(
             alice, f"upload.{running.server.domain}", bob.account.boundjid.full, canary
         )
@@ -89,6 +93,28 @@ def _export(demo: Demo) -> None:
         package.extractall(demo.state / "seda")
 
 
+def _ask(demo: Demo) -> None:
+    """Ask over HTTP and by command for what else the archive says of itself."""
+    ready, folder = demo.ready, demo.state / "asked"
+    folder.mkdir()
+    log, metrics = ready["archive"]["log_url"], ready["ports"]["metrics"]
+    urls = [f"{log}{path}" for path in ("checkpoint", "cosigned", "policy")]
+    for number, url in enumerate([*urls, f"http://127.0.0.1:{metrics}/metrics"]):
+        with urllib.request.urlopen(url, timeout=10) as response:
+            (folder / f"{number}.http").write_bytes(response.read())
+    config = demo.config("archive")
+    for words in (("status",), ("verify",), ("requests",), ("transparency",), ("retention", "due")):
+        said = demo.cli("archive", *words, *config, check=False)
+        (folder / "-".join(words)).write_text(said.stdout + said.stderr)
+
+
+def _in_memory(demo: Demo, canary: Canaries) -> list[str]:
+    """Return what a core dump of the archive or of a witness would show."""
+    pids = demo.ready["pids"]
+    names = ["archive", *(name for name in pids if name.startswith("witness"))]
+    return [f"{place}: {name}" for name in names for place in canary.found_in_memory(pids[name])]
+
+
 async def test_no_word_is_kept_anywhere(demo: Demo, tmp_path: Path) -> None:
     canary = Canaries()
     async with world(demo, tmp_path) as running:
@@ -96,12 +122,30 @@ async def test_no_word_is_kept_anywhere(demo: Demo, tmp_path: Path) -> None:
         await _send_everything(running, canary)
         await running.everybody_goes_on()
         assert await _recorded(running) > 10
+        in_memory = _in_memory(demo, canary)
     _export(demo)
+    _ask(demo)
     assert len(canary.places) > 30
-    while_running = canary.found_in(demo.state)
+    while_running = in_memory + canary.found_in(demo.state) + _in_memory(demo, canary)
     demo.stop()
     assert not while_running, "\n".join(while_running)
     assert not (left := canary.found_in(demo.state)), "\n".join(left)
+
+
+def test_the_memory_of_a_process_is_searched() -> None:
+    """With a string that it holds, and one that it does not."""
+    canary = Canaries()
+    held = canary("held")
+    script = "import sys; kept = [sys.stdin.readline()]; print(flush=True); sys.stdin.readline()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe) as process:
+        process.stdin.write(f"{held}\n".encode())
+        process.stdin.flush()
+        process.stdout.readline()
+        canary("not held")
+        found = canary.found_in_memory(process.pid)
+        process.stdin.close()
+    assert found == ["held"]
 
 
 def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
