@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 
 COARSE, FINE = 1 << 20, 1 << 12  # bytes
+TOP_UP = 0.02  # seconds
 
 
 class SmallDisk:
@@ -21,21 +23,27 @@ class SmallDisk:
         self.folder = folder
         self._ballast = folder / "ballast"
 
-    def fill(self) -> None:
-        """Leave no room on it."""
+    @asynccontextmanager
+    async def full(self) -> AsyncIterator[None]:
+        """Leave no room on it during the block, also of what others give back meanwhile."""
+        self._fill()
+        task = asyncio.create_task(self._keep_full())
+        try:
+            yield
+            assert not task.done(), "it was not kept full"
+        finally:
+            task.cancel()
+            self._ballast.unlink()
+
+    async def _keep_full(self) -> None:
+        while True:
+            await asyncio.sleep(TOP_UP)
+            self._fill()
+
+    def _fill(self) -> None:
         with self._ballast.open("ab", buffering=0) as file:
             for size in (COARSE, FINE):
                 _write_until_full(file.fileno(), bytes(size))
-
-    def free(self) -> None:
-        """Give the room back."""
-        self._ballast.unlink()
-
-    @property
-    def is_full(self) -> bool:
-        """Tell whether not one page is left."""
-        left = os.statvfs(self.folder)
-        return left.f_bavail == 0
 
 
 @contextmanager

@@ -41,13 +41,11 @@ def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 async def _full(running: World, disk: SmallDisk, *killed: str) -> None:
     """Let a disk be full for a while; some processes have to start again while it is."""
-    disk.fill()
-    await asyncio.sleep(FULL / 2)
-    if killed:
-        await running.kill(*killed)
-    await asyncio.sleep(FULL / 2)
-    assert disk.is_full, "it was never full"
-    disk.free()
+    async with disk.full():
+        await asyncio.sleep(FULL / 2)
+        if killed:
+            await running.kill(*killed)
+        await asyncio.sleep(FULL / 2)
     await running.goes_on()
 
 
