@@ -29,14 +29,14 @@ local function is_bare(text)
 	return is_part(text:sub((at or 0) + 1)) and (not at or is_part(text:sub(1, at - 1)));
 end
 
--- Returns a table that computes what it does not have, for texts that come again and again. What is long is
--- not kept, and a full table is emptied: nobody fills the memory with addresses that they make up.
+-- Returns a table that computes what it does not have, for what comes again and again. What is long is not kept,
+-- and a full table is emptied: nobody fills the memory with addresses that they make up.
 local MOST_KEPT, LONGEST_KEPT = 5000, 256;
 local function remembering(compute)
 	local count = 0;
 	return setmetatable({}, { __index = function (self, text)
 		local result = compute(text);
-		if #text > LONGEST_KEPT then return result; end
+		if type(text) == "string" and #text > LONGEST_KEPT then return result; end
 		if count >= MOST_KEPT then
 			for key in next, self do self[key] = nil; end
 			count = 0;

@@ -20,6 +20,7 @@ local function attribute(name)
 end
 
 local from_attr, to_attr, room_attr = attribute "from", attribute "to", attribute "room";
+local size_attr = remembering(function (size) return " size='"..size.."' enc='"; end);
 local last_time, time_attr = nil, nil; -- many messages have the same
 
 -- Returns the item of a record; "" stands for what is absent. It takes many parameters because a table for each
@@ -28,9 +29,8 @@ local last_time, time_attr = nil, nil; -- many messages have the same
 local function record(seq, id, t, kind, path, from, to, room, n, size, enc, oid)
 	if t ~= last_time then last_time, time_attr = t, "' t='"..t.."' kind='"; end
 	if n ~= "" then n = " n='"..n.."'"; end
-	if oid ~= "" then enc = enc.."' oid='"..oid; end
 	return "record seq='"..seq.."' id='"..id..time_attr..kind.."' path='"..path.."'"..from_attr[from]..to_attr[to]
-		..room_attr[room]..n.." size='"..size.."' enc='"..enc.."'";
+		..room_attr[room]..n..size_attr[size]..enc..(oid == "" and "'" or "' oid='"..oid.."'");
 end
 
 -- Returns the item of a message that is only counted; `room` may be "".

@@ -7,7 +7,7 @@ local batch = module:require "batch";
 local drains, journals, recents = module:require "drain", module:require "journal", module:require "recent";
 local wakeups = module:require "wakeup";
 
-local record, ACCEPTED, PLAIN = batch.record, recents.ACCEPTED, recents.PLAIN;
+local PLAIN = batch.ENDS.plain;
 local RECOVER_INTERVAL = 1; -- seconds
 
 local channel = {};
@@ -61,25 +61,19 @@ function channel:_appended()
 	end
 end
 
-function channel:_append(seq, item, ending)
-	local ok, err = self.journal:append(item);
-	if not ok then return nil, self:_failed(err); end
+-- Writes an item, of which `ending` is the end. Returns its number, or nil and why there is none.
+function channel:append(item, ending)
+	local seq, err = self.journal:append(item);
+	if not seq then return nil, self:_failed(err); end
 	self.recent:add(item, ending);
 	self.written = self.written + 1;
 	if not self.ticking then self:_appended(); end
 	return seq;
 end
 
--- Writes one record; parameters as for `batch.record`. Returns its number, or nil and why there is none.
-function channel:record(id, t, kind, path, from, to, room, n, size, enc, oid)
-	local seq = self.journal.seq + 1;
-	return self:_append(seq, record(seq, id, t, kind, path, from, to, room, n, size, enc, oid), ACCEPTED);
-end
-
 -- Writes that there was one message, in `room` (or ""). Returns its number, or nil and why there is none.
 function channel:count(room)
-	local seq = self.journal.seq + 1;
-	return self:_append(seq, batch.counted(seq, room), PLAIN);
+	return self:append(batch.counted(self.journal.seq + 1, room), PLAIN);
 end
 
 -- Adds the stanza-id of a record, which became known after it was written.

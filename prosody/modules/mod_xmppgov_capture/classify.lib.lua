@@ -201,12 +201,14 @@ end
 local function size_of(element)
 	local tags, total = element.tags, 2 * #element.name + 5;
 	local elements = #tags;
-	if elements == 0 then
-		return total + (element[2] and text_size(element) or #(element[1] or ""));
-	end
 	for i = 1, elements do
 		local child = tags[i];
-		if child[1] then total = total + size_of(child); end
+		local text = child[1];
+		if text and (child[2] or child.tags[1]) then
+			total = total + size_of(child);
+		elseif text then -- and nothing else, as most have
+			total = total + 2 * #child.name + 5 + #text;
+		end
 	end
 	return #element == elements and total or total + text_size(element);
 end

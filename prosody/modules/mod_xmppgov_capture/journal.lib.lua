@@ -213,7 +213,8 @@ function journal:_start_segment()
 	return true;
 end
 
--- Appends the line of the number behind `seq`, given without its check value. Returns true, or nil and why not.
+-- Appends the line of the number behind `seq`, given without its check value. Returns that number, or nil and why
+-- not.
 function journal:append(text)
 	if not self.healthy then return nil, self.problem; end
 	if self.seq >= self.reserved then
@@ -226,8 +227,9 @@ function journal:append(text)
 		uv.fs_ftruncate(self.fd, self.offset);
 		return self:_fail(err);
 	end
-	self.offset, self.seq = self.offset + #text, self.seq + 1;
-	return true;
+	local seq = self.seq + 1;
+	self.offset, self.seq = self.offset + #text, seq;
+	return seq;
 end
 
 -- Makes a hole of the record `seq`, for ever. Returns true when that is on the disk, or nil and why not.

@@ -3,7 +3,7 @@
 
 local batch = module:require "batch";
 
-local ENDS, end_with_sid, join = batch.ENDS, batch.end_with_sid, batch.join;
+local end_with_sid, join = batch.end_with_sid, batch.join;
 local BLOCK = 100; -- items of a block
 local ROOM = 1000; -- pieces for which the same table serves again; the strings in it live until they are replaced
 local MOST = 80; -- blocks; whoever wants an older one reads the spool
@@ -73,8 +73,4 @@ function recent:oldest()
 	return (self.blocks[1] or {}).text or self.pieces[1];
 end
 
-return {
-	new = new;
-	ACCEPTED = ENDS.accepted;
-	PLAIN = ENDS.plain;
-};
+return { new = new };

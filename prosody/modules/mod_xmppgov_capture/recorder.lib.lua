@@ -3,7 +3,7 @@
 local st = require "util.stanza";
 local jid_bare, jid_host = require "util.jid".bare, require "util.jid".host;
 local time_now = require "util.time".now;
-local bare_of = module:require "address".bare;
+local batch = module:require "batch";
 local classify = module:require "classify";
 local thaw = module:require "thaw";
 local uuid7 = module:require "uuid7".generate;
@@ -11,6 +11,7 @@ local uuid7 = module:require "uuid7".generate;
 local hosts = prosody.hosts;
 local floor = math.floor;
 local read, identifier = classify.read, classify.identifier;
+local item_of, ACCEPTED = batch.record, batch.ENDS.accepted;
 
 local GATE = 50; -- priority
 
@@ -113,12 +114,13 @@ local function wait(channel, seq, origin, stanza)
 	return ok;
 end
 
--- Writes one record under `policy`, and waits for it where that says so; "" stands for what is absent, `oid` and
--- `sid` may be false. Returns the record's number, if there is one that can be amended, and the condition with which
--- the message has to be refused, if it has to.
+-- Writes one record under `policy`, and waits for it where that says so. `from`, `to` and `room` are bare addresses,
+-- or "/" for one that no record may hold; "" stands for what is absent, `oid` and `sid` may be false. Returns the
+-- record's number, if there is one that can be amended, and the condition with which the message has to be refused,
+-- if it has to.
 function recorder:record(policy, origin, stanza, kind, path, from, to, room, occupants, size, enc, oid, sid)
 	local level, channel = policy.level, policy.channel;
-	if bare_of[from] ~= from or to ~= "" and bare_of[to] ~= to or room ~= "" and bare_of[room] ~= room then
+	if from == "/" or to == "/" or room == "/" then
 		return nil, "jid-malformed"; -- nobody has such an address, and the archive knows none
 	elseif level == "none" then
 		self.counters.left_out = self.counters.left_out + 1;
@@ -129,7 +131,8 @@ function recorder:record(policy, origin, stanza, kind, path, from, to, room, occ
 		seq, err = channel:count(room ~= "" and hosts[jid_host(room)] and room or "");
 	else
 		local now = floor(time_now() * 1000);
-		seq, err = channel:record(uuid7(now), now, kind, path, from, to, room, occupants, size, enc, identifier(oid));
+		seq, err = channel:append(item_of(channel.journal.seq + 1, uuid7(now), now, kind, path, from, to, room, occupants,
+			size, enc, oid and identifier(oid) or ""), ACCEPTED);
 		if sid and seq then channel:amend(seq, identifier(sid)); end
 	end
 	if not policy.closed then

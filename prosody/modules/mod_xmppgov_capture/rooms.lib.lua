@@ -2,7 +2,7 @@
 -- these fit between: role check 50, subject 20, history and MAM -1, dispatch of what arrives -2.
 
 local st = require "util.stanza";
-local jid_bare = require "util.jid".bare;
+local bare_of = module:require "address".bare;
 local recorders = module:require "recorder";
 
 local running = coroutine.running;
@@ -26,7 +26,7 @@ end
 
 local function real_address(room, nick)
 	local occupant = room:get_occupant_by_nick(nick);
-	return occupant and occupant.bare_jid;
+	return occupant and (bare_of[occupant.bare_jid] or "/");
 end
 
 function rooms:begin(event)
@@ -49,7 +49,7 @@ function rooms:_speak(room, stanza, from, origin)
 end
 
 function rooms:groupchat(event)
-	local refused = self:_speak(event.room, event.stanza, jid_bare(event.from), event.origin);
+	local refused = self:_speak(event.room, event.stanza, bare_of[event.from] or "/", event.origin);
 	if refused then
 		return recorders.refuse(event.origin, event.stanza, refused);
 	end
@@ -86,7 +86,7 @@ function rooms:private_message(event)
 		from, to, room.jid, "", size, enc, oid);
 	if refused then
 		local answerable = st.clone(stanza);
-		answerable.attr.from = from ~= room.jid and from or nil;
+		answerable.attr.from = from ~= room.jid and from ~= "/" and from or nil;
 		recorders.refuse(origin, answerable, refused);
 		return false;
 	end

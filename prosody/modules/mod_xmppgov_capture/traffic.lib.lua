@@ -68,8 +68,8 @@ end
 
 -- Returns a message's address as it is in a record; "/", which nobody has, for one that no record may hold.
 local function sender(stanza)
-	local from = stanza.attr.from;
-	return from and (bare_of[from] or "/") or jid_host(stanza.attr.to) or "";
+	local from = stanza.attr.from or jid_host(stanza.attr.to) or "/";
+	return bare_of[from] or "/";
 end
 
 -- Whether a sender may be a room, which names who invites through it: not a device, nor a person here.

@@ -4,8 +4,8 @@
 
 local base64_decode = require "util.encodings".base64.decode;
 local json_decode = require "util.json".decode;
-local jid_bare = require "util.jid".bare;
 local server = require "net.http.server";
+local bare_of = module:require "address".bare;
 local recorders = module:require "recorder";
 
 local SERVICE = "http_file_share";
@@ -27,7 +27,7 @@ local function ticket_of(request)
 	local text = payload and base64_decode(payload:gsub("[-_]", { ["-"] = "+", ["_"] = "/" }).."==");
 	local claims = text and json_decode(text);
 	if type(claims) ~= "table" or not tonumber(claims.filesize) then return nil; end
-	return jid_bare(claims.sub), tonumber(claims.filesize);
+	return bare_of[claims.sub] or "/", tonumber(claims.filesize);
 end
 
 -- Returns how the requests begin that bring a file to this host's service (mod_http's own rules).
@@ -56,7 +56,7 @@ local function watch_slots(recorder, api)
 		event.origin = setmetatable({ send = function (reply)
 			if reply.attr.type == "result" then
 				local size = tonumber(stanza.tags[1].attr.size);
-				local refused = record(recorder, origin, stanza, jid_bare(stanza.attr.from), size, api.host);
+				local refused = record(recorder, origin, stanza, bare_of[stanza.attr.from] or "/", size, api.host);
 				if refused then return recorders.refuse(origin, stanza, refused); end
 			end
 			return origin.send(reply);
