@@ -462,7 +462,7 @@ def proved(line, leaf, checkpoint):
 
 
 def record_leaf(shown, hidden):
-    """ "R is the Merkle tree hash of the twenty c": given alone, or made of value and salt."""
+    """ "R is the root of the tree whose twenty leaves have the hashes c": given, or made here."""
     if sorted([*shown, *hidden]) != sorted(FIELDS.split()) or not {"v", "em", "es"} <= shown.keys():
         raise Wrong("line-invalid", "each field is either shown or hidden; v, em, es are shown")
     parts = {name: field(name, pair) for name, pair in shown.items()}
@@ -471,17 +471,17 @@ def record_leaf(shown, hidden):
     emitter, epoch = map(int, em.split("/")) if em and fits(em, "em") else (1 << 16, 0)
     if v != 1 or not fits(es, "1") or emitter >= 1 << 16 or epoch >= 1 << 32:
         raise Wrong("line-invalid", "there is no such version, emitter or number")
-    tree = tree_hash([sha256(b"\0" + parts[name]).digest() for name in FIELDS.split()])
+    tree = tree_hash([parts[name] for name in FIELDS.split()])
     return b"\1\1" + struct.pack(">HIQ", emitter, epoch, es) + tree
 
 
 def field(name, pair):
-    """ "c = SHA-256("xmppgov/field/v1" 0x00 salt, length of field (one byte), field, value)" """
+    """ "c = SHA-256(0x00, salt, length of field (one byte), field, value)" """
     if type(pair) is not list or len(pair) != 2 or not (pair[0] is None or canonical(pair[0])):
         raise Wrong("line-invalid", f"{name} is no value with its salt")
     value = b"" if pair[0] is None else json.dumps(pair[0], ensure_ascii=False).encode()
     label = bytes([len(name)]) + name.encode()
-    return sha256(b"xmppgov/field/v1\0" + unbase64(pair[1], 32) + label + value).digest()
+    return sha256(b"\0" + unbase64(pair[1], 32) + label + value).digest()
 
 
 # Proofs of one entry (c2sp.org/tlog-proof), and of one message.

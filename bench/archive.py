@@ -31,9 +31,15 @@ class Archive:
 
     def committed(self) -> int:
         """Return how many records are committed."""
+        return self._number("SELECT count(*) FROM records")
+
+    def size(self) -> int:
+        """Return how many entries are committed, records and others."""
+        return self._number("SELECT ifnull(max(idx) + 1, 0) FROM leaves")
+
+    def _number(self, question: str) -> int:
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as connection:
-            row = connection.execute("SELECT count(*) FROM records").fetchone()
-            return int(row[0])
+            return int(connection.execute(question).fetchone()[0])
 
     async def drained(self, expected: int) -> Drain:
         """Wait until `expected` records are committed."""

@@ -30,7 +30,9 @@ from xmppgov_archive.records.pseudonyms import Pseudonyms
 SIZE, WINDOW = 250, 2  # records of a batch, batches on their way
 PACED, PACE = 200, 0.04  # records of a batch, seconds between two: 5,000 records/s
 ROUNDS = 4
-EDITS = {'servers = ["': 'servers = ["governance.gov.localhost", "'}
+HOST = '"governance.gov.localhost"'
+EDITS = {"servers = [": f"servers = [{HOST}, ", f"{HOST} = ": "# "}
+"""Messages come from the component that otherwise only says who is in which room."""
 
 
 class Checkpoints:
@@ -46,7 +48,7 @@ class Checkpoints:
         """Look every 20 ms until cancelled."""
         while True:
             now = time.perf_counter()
-            self._committed.append((now, self._running.committed()))
+            self._committed.append((now, self._running.size()))
             signed = int(self._file.read_text().split("\n")[1]) if self._file.exists() else 0
             while self._committed and self._committed[0][1] < signed:
                 self.behind.append(now - self._committed.pop(0)[0])

@@ -24,6 +24,7 @@ from xmppgov.archive import jcs
 from xmppgov.archive.jcs import NotCanonical, Value
 from xmppgov.errors import CheckFailed
 from xmppgov.i18n import Texts
+from xmppgov.tlog.merkle import leaf_hash
 
 texts = Texts("xmppgov")
 VERSION = 1
@@ -35,7 +36,7 @@ FIELDS = (
 """Every field of a record, in the order in which they are committed to."""
 
 LARGEST_EMITTER, LARGEST_EPOCH, LARGEST_SEQ = 2**16 - 1, 2**32 - 1, jcs.LARGEST_INTEGER
-_SALT_LABELS = tuple(b"xmppgov/salt/v1\0" + name.encode() for name in FIELDS)
+_SALT_SIZE = 32  # bytes
 _FIELD_LABELS = tuple(bytes([len(name)]) + name.encode() for name in FIELDS)
 _SORTED = [(FIELDS.index(name), b'"%b":' % name.encode()) for name in sorted(FIELDS)]
 _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
@@ -188,56 +189,34 @@ def encode_fields(record: Mapping[str, Value]) -> list[bytes]:
     return [jcs.encode_value(record[name]) if name in record else b"" for name in FIELDS]
 
 
-def salt(secret: bytes, field: str) -> bytes:
-    """Return HMAC-SHA256(secret, "xmppgov/salt/v1\\0" ‖ field), disclosed with the value."""
-    return hashlib.sha256(pads(secret)[1] + _inner(secret, FIELDS.index(field))).digest()
-
-
 def salts(secret: bytes) -> list[bytes]:
-    """Return the salt of each of `FIELDS`; HMAC's blocks are hashed once."""
-    inner, outer = map(hashlib.sha256, pads(secret))
-    found = []
-    for label in _SALT_LABELS:
-        message, own = inner.copy(), outer.copy()
-        message.update(label)
-        own.update(message.digest())
-        found.append(own.digest())
-    return found
+    """Return the salt of each of `FIELDS`, disclosed with the value: parts of one SHAKE256."""
+    stream = hashlib.shake_256(b"xmppgov/salt/v1\0" + secret).digest(_SALT_SIZE * len(FIELDS))
+    return [stream[n : n + _SALT_SIZE] for n in range(0, len(stream), _SALT_SIZE)]
 
 
 def field_commitment(salt: bytes, field: str, value: bytes) -> bytes:
     """Return c_f; `value` is canonical JSON, or empty where the record has not this field."""
-    return hashlib.sha256(
-        b"xmppgov/field/v1\0" + salt + _FIELD_LABELS[FIELDS.index(field)] + value
-    ).digest()
+    return leaf_hash(salt + _FIELD_LABELS[FIELDS.index(field)] + value)
 
 
 def field_commitments(values: Sequence[bytes], secret: bytes) -> list[bytes]:
-    """Return c_f for each of `FIELDS`; the archive's hottest loop.
-
-    HMAC's first block is the same for all salts of a record, so it is hashed once and copied.
-    """
+    """Return c_f for each of `FIELDS`; the archive's hottest loop."""
     sha256 = hashlib.sha256
-    inner, outer = map(sha256, pads(secret))
-    commitments = []
-    for salt_label, field_label, value in zip(_SALT_LABELS, _FIELD_LABELS, values, strict=True):
-        message, salt = inner.copy(), outer.copy()
-        message.update(salt_label)
-        salt.update(message.digest())
-        head = b"xmppgov/field/v1\0" + salt.digest() + field_label
-        commitments.append(sha256(head + value).digest())
-    return commitments
+    return [
+        sha256(b"\0" + salt + label + value).digest()
+        for salt, label, value in zip(salts(secret), _FIELD_LABELS, values, strict=True)
+    ]
 
 
 def commitment(values: Sequence[bytes], secret: bytes) -> bytes:
-    """Return R, the RFC 6962 tree hash over the fields' commitments (`encode_fields`)."""
+    """Return R, the RFC 6962 tree hash of a record with these `values` (`encode_fields`)."""
     return fold(field_commitments(values, secret))
 
 
 def fold(commitments: Sequence[bytes]) -> bytes:
     """Return R from the fields' commitments: a tree with one leaf for each of `FIELDS`."""
-    sha256 = hashlib.sha256
-    row = [sha256(b"\0" + c).digest() for c in commitments]
+    sha256, row = hashlib.sha256, list(commitments)
     while len(row) > 1:
         above = [sha256(b"\1" + a + b).digest() for a, b in zip(row[::2], row[1::2])]  # noqa: B905
         row = above if len(row) % 2 == 0 else [*above, row[-1]]
@@ -259,7 +238,3 @@ def pads(secret: bytes) -> tuple[bytes, bytes]:
     """Return HMAC's inner and outer block for a key of 32 bytes (RFC 2104)."""
     block = secret.ljust(64, b"\0")
     return block.translate(_INNER), block.translate(_OUTER)
-
-
-def _inner(secret: bytes, field: int) -> bytes:
-    return hashlib.sha256(pads(secret)[0] + _SALT_LABELS[field]).digest()
