@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -15,6 +16,7 @@ async def run_until_stopped(service: AbstractAsyncContextManager[Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with service:
+        gc.freeze()  # what is there now stays: the collector need not look at it again and again
         await stop.wait()
 
 
