@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import alerts, erasure, ingest, large, messages, search, verify
+from bench import alerts, backlog, erasure, ingest, large, messages, search, verify
 from bench.report import Row, as_json, machine, show
 from xmppgov.config import LogSection
 from xmppgov.logs import configure_logging
@@ -29,6 +29,7 @@ Measure = Callable[[int], Awaitable[list[Row]]]
 BENCHES: dict[str, tuple[str, Measure, int, int]] = {
     "messages": ("Messages through the server", messages.measure, 20_000, 100_000),
     "ingest": ("Records into the archive", ingest.measure, 40_000, 200_000),
+    "backlog": ("A day without an archive", backlog.measure, 40_000, 500_000),
     "large": ("A large archive", large.measure, 100_000, 10_000_000),
     "erasure": ("An erasure beside a busy archive", erasure.measure, 100_000, 1_000_000),
     "verify": ("Verification", verify.measure, 20_000, 1_000_000),
