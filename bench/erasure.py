@@ -93,7 +93,8 @@ async def _rows(work: AtWork) -> AsyncIterator[Row]:
         await asyncio.sleep(ALONE)
     alone = sorted(busy.waits)
     began = time.perf_counter()
-    due = await preview(work.retention.reading, work.retention.setting, work.retention.holds.today)
+    kept = work.retention
+    due = await preview(kept.reading, kept.setting, kept.holds.today, [])
     yield Row("the preview of nine months", f"{time.perf_counter() - began:.1f} s")
     async with busy.sending():
         began = time.perf_counter()

@@ -8,7 +8,7 @@ from pathlib import Path
 from xmppgov.i18n import Texts
 from xmppgov.storage.files import WriteFile, sync_folder, write_file
 from xmppgov.tlog.errors import TileInvalid
-from xmppgov.tlog.tiles import WIDTH, parse_tile_path, tile_path
+from xmppgov.tlog.tiles import ENTRIES, WIDTH, parse_tile_path, split_bundle, tile_path
 
 texts = Texts("xmppgov_archive")
 CHECKPOINT, COSIGNED = "checkpoint", "cosigned"
@@ -29,6 +29,17 @@ class LogFolder:
             raise TileInvalid(
                 texts("{path}: the log's file is missing.", path=self.root / path)
             ) from error
+
+    def bundle(self, index: int, width: int) -> list[bytes]:
+        """Return the first `width` entries of a bundle. Raises `TileInvalid`."""
+        path = tile_path(ENTRIES, index, width)
+        try:
+            entries = split_bundle(self.read(path))
+        except TileInvalid:  # its partial file is gone, for it has become full
+            entries = split_bundle(self.read(tile_path(ENTRIES, index)))
+        if len(entries) < width:
+            raise TileInvalid(texts("{path}: the file is cut short.", path=path))
+        return entries[:width]
 
     def checkpoint(self) -> bytes | None:
         """Return the published checkpoint, None before the first."""

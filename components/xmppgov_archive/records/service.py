@@ -143,6 +143,11 @@ class Archive:
                 yield add
             self._integrator.wake()
 
+    @property
+    def signed_size(self) -> int:
+        """How many entries the newest published checkpoint covers."""
+        return self._integrator.size
+
     async def signed(self, index: int) -> None:
         """Wait until a published checkpoint covers an entry.
 

@@ -17,7 +17,7 @@ from xmppgov.errors import CheckFailed, NotFound
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import Config
 from xmppgov_archive.inspection.service import Inspection, inspected
-from xmppgov_archive.retention import tables
+from xmppgov_archive.retention import policy, tables
 from xmppgov_archive.retention.asking import due, erase, hold, release
 from xmppgov_archive.retention.folder import SlipFolder
 from xmppgov_archive.retention.model import Hold
@@ -102,7 +102,9 @@ async def _preview(archive: Inspection) -> Preview:
     today = datetime.now(UTC).date()
     if not await archive.retention.store.is_there():
         return Preview(today, [], [])
-    return await preview(archive.retention.store, setting(archive.section), today)
+    store = archive.retention.store
+    holds = [hold for hold in await store.holds() if policy.lasts(hold, today)]
+    return await preview(store, setting(archive.section), today, holds)
 
 
 async def _holds(archive: Inspection) -> list[Hold]:

@@ -24,6 +24,10 @@ COLUMNS = (
     ("last", texts("Last day")),
 )
 
+_NOT_COUNTED = texts(
+    "What is kept by holds that name people, rooms or units is not counted as held here."
+)
+
 
 def hold_subject(purposes: Collection[str]) -> Subject:
     """Return how a hold is asked for."""
@@ -91,12 +95,12 @@ def preview_command(
             for one in found.due
         ]
         holds = ", ".join(f"{hold.id} ({hold.until})" for hold in found.holds) or "-"
+        n = sum(one.records for one in found.due)
         note = texts(
-            "Due on {day}: {n} records. Holds: {holds}.",
-            day=found.today,
-            n=sum(one.records for one in found.due),
-            holds=holds,
+            "Due on {day}: {n} records. Holds: {holds}.", day=found.today, n=n, holds=holds
         )
+        if any(hold.extent.names_somebody for hold in found.holds):
+            note = texts("{note} {more}", note=note, more=_NOT_COUNTED)
         return Done(note, Table(COLUMNS, rows))
 
     return Command(f"{NODES}preview", texts("What may be erased"), allowed, (shown,))

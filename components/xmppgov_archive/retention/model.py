@@ -107,6 +107,11 @@ class Extent(Closed):
         listed = {"people": self.people, "rooms": self.rooms, "units": self.units}
         return {sort: frozenset(text.split(" ") if text else ()) for sort, text in listed.items()}
 
+    @property
+    def names_somebody(self) -> bool:
+        """Whether it names people, rooms or units: then nobody is told how much it covers."""
+        return any(self.names.values())
+
     def encode(self) -> bytes:
         """Return the canonical document."""
         return jcs.encode(self.model_dump(exclude_none=True))
@@ -128,8 +133,8 @@ class Extent(Closed):
 class Hold(NamedTuple):
     """A legal hold; `until` is its last day, `leaf` the entry that made it.
 
-    `ended` is the index of the entry that ended it, None while it lasts; `n` how many records it
-    covered when it was made, `t` when that was (ms).
+    `ended` is the index of the entry that ended it, None while it lasts; `t` when it was made (ms),
+    `n` how many records it covered then: 0 where it names somebody, for then nobody counts them.
     """
 
     id: str

@@ -43,7 +43,10 @@ def commands(section: ArchiveSection, kept: Retention) -> Sequence[Command]:
     """Return what officers may read at any time."""
 
     async def found() -> Preview:
-        return await preview(kept.reading, kept.setting, kept.holds.today)
+        holds = await kept.holds.lasting()
+        counted = [hold for hold in holds if not hold.extent.names_somebody]
+        due = await preview(kept.reading, kept.setting, kept.holds.today, counted)
+        return due._replace(holds=holds)
 
     def is_officer(address: str) -> bool:
         return section.officers.roles.get(address) in ROLES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, timedelta
 
 from xmppgov.archive.day import DAY
@@ -63,6 +63,14 @@ def covers(extent: Extent, traits: Traits) -> bool:
         or traits.recipient in names["people"]
         or traits.room in names["rooms"]
         or traits.org in names["units"]
+    )
+
+
+def holder(holds: Iterable[Hold]) -> Callable[[Traits], bool]:
+    """Return what tells whether one of some holds covers a record."""
+    reach = [(*span(hold.extent), hold.extent) for hold in holds]
+    return lambda traits: any(
+        start <= traits.t < end and covers(extent, traits) for start, end, extent in reach
     )
 
 

@@ -13,7 +13,7 @@ from xmppgov_archive.officers.model import Answer, Column
 from xmppgov_archive.records.keys import KeyRing
 from xmppgov_archive.records.pseudonyms import keyed
 from xmppgov_archive.retention.erasing.promise import Promises
-from xmppgov_archive.retention.model import Extent, Part
+from xmppgov_archive.retention.model import Extent, Hold, Part
 from xmppgov_archive.retention.policy import month_of
 from xmppgov_archive.retention.rounds import Rounds
 from xmppgov_archive.retention.service import Holds
@@ -56,23 +56,30 @@ class HoldRequests:
             request.role,
             granted.settle,
         )
-        return Answer(self._sentence(scope, hold.n))
+        return Answer(self._sentence(scope, hold))
 
-    def _sentence(self, scope: HoldScope, n: int) -> Text:
-        month = month_of(self._clock())
+    def _sentence(self, scope: HoldScope, hold: Hold) -> Text:
+        """Say what is held; who names somebody is not told how often they wrote (0155)."""
+        if not hold.extent.names_somebody:
+            return texts(
+                "The hold {name} keeps {n} records so far, up to {until}.",
+                name=scope.hold,
+                n=hold.n,
+                until=scope.until,
+            )
         if self._addresses(scope):
             return texts(
-                "The hold {name} keeps {n} records so far, up to {until}. Addresses were looked "
-                "for in {month} only; hold other months whole, or by pseudonyms.",
+                "The hold {name} keeps what it covers up to {until}; how much that is, is not "
+                "counted, for it names somebody. Addresses were looked for in {month} only; hold "
+                "other months whole, or by pseudonyms.",
                 name=scope.hold,
-                n=n,
                 until=scope.until,
-                month=month,
+                month=month_of(self._clock()),
             )
         return texts(
-            "The hold {name} keeps {n} records so far, up to {until}.",
+            "The hold {name} keeps what it covers up to {until}; how much that is, is not counted, "
+            "for it names somebody.",
             name=scope.hold,
-            n=n,
             until=scope.until,
         )
 

@@ -14,13 +14,15 @@ import structlog
 
 from xmppgov.archive.leaf import Hold as HoldEntry
 from xmppgov.archive.leaf import Release
-from xmppgov.errors import BadRequest, Conflict, NotFound
+from xmppgov.errors import BadRequest, Conflict, NotFound, Unexpected
 from xmppgov.i18n import Texts
 from xmppgov_archive.records.service import Archive
 from xmppgov_archive.retention import policy
+from xmppgov_archive.retention.decisions import Decisions
 from xmppgov_archive.retention.model import Extent, Hold, Period, Stock
 from xmppgov_archive.retention.slip import Agencies, Line, Slip, title
 from xmppgov_archive.retention.store import RetentionStore
+from xmppgov_archive.retention.verify import is_as_said
 
 texts = Texts("xmppgov_archive")
 log = structlog.get_logger()
@@ -77,19 +79,20 @@ class Preview(NamedTuple):
     holds: list[Hold]
 
 
-async def preview(store: RetentionStore, setting: Setting, today: date) -> Preview:
-    """Return what is due; nothing changes."""
-    holds = [hold for hold in await store.holds() if policy.lasts(hold, today)]
+async def preview(
+    store: RetentionStore, setting: Setting, today: date, holds: Sequence[Hold]
+) -> Preview:
+    """Return what is due, and how much of it `holds` keep; nothing changes."""
     ends = [policy.last_due(period, today) for period in setting.periods.values()]
     last = max((month for month in ends if month), default=None)
     months = await store.months(last) if last else []
     stock = [one for month in months for one in await store.stock(month, holds)]
     due = set(policy.due((one.part for one in stock), setting.periods, today))
-    return Preview(today, sorted(one for one in stock if one.part in due), holds)
+    return Preview(today, sorted(one for one in stock if one.part in due), list(holds))
 
 
 class Holds:
-    """The legal holds of one archive.
+    """The legal holds of one archive. Which of them last is said by the log (`decisions`).
 
     `reading` is a store of its own, so that counting keeps nobody waiting; `clock` returns ms UTC,
     `random(n)` n random bytes.
@@ -101,11 +104,12 @@ class Holds:
         archive: Archive,
         store: RetentionStore,
         reading: RetentionStore,
+        decisions: Decisions,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
         self._archive, self._store, self._reading = archive, store, reading
-        self._clock, self._random = clock, random
+        self._decisions, self._clock, self._random = decisions, clock, random
 
     @property
     def today(self) -> date:
@@ -113,8 +117,30 @@ class Holds:
         return policy.day_of(self._clock())
 
     async def all(self) -> list[Hold]:
-        """Return every hold, those that have ended too."""
+        """Return every hold as the database has it, those that have ended too."""
         return await self._store.holds()
+
+    async def lasting(self) -> list[Hold]:
+        """Return the holds that last: those of which the log has the entry, and no release.
+
+        Raises:
+            Unexpected: the database has not each of them as its entry has it; then nobody can tell
+                what they keep.
+        """
+        await self._decisions.follow()
+        kept = {hold.leaf: hold for hold in await self._store.holds()}
+        lasting = self._decisions.lasting()
+        for index, entry in lasting.items():
+            if index not in kept or not is_as_said(kept[index], entry):
+                log.error("ALARM: a hold is not in the database as the log has it", entry=index)
+                raise Unexpected(
+                    texts(
+                        "The hold {name} is not in the database as the log has it; run: xmppgov "
+                        "archive verify",
+                        name=entry.hold,
+                    )
+                )
+        return [kept[index]._replace(ended=None) for index in lasting]
 
     def extent(self, **said: str | None) -> Extent:
         """Return an extent with a salt of its own. Raises `BadRequest`."""
@@ -129,7 +155,8 @@ class Holds:
         Raises:
             Conflict, BadRequest: it is one of these.
         """
-        if any(hold.id == id for hold in await self.all()):
+        await self._decisions.follow()
+        if id in self._decisions.names() | {hold.id for hold in await self.all()}:
             raise Conflict(texts("There has been a hold of the name {name} already.", name=id))
         if not policy.is_day(until):
             raise BadRequest(texts("{day} is no day; write YYYY-MM-DD.", day=until))
@@ -144,7 +171,8 @@ class Holds:
         What an `erase` entry has named already cannot be kept. Raises as `check`.
         """
         await self.check(id, until)
-        n, now = await self._reading.covered(extent), self._clock()
+        n = 0 if extent.names_somebody else await self._reading.covered(extent)
+        now = self._clock()
         fields = {"hold": id, "scope": extent.digest, "reason": reason, "until": until}
         entry = HoldEntry.model_validate(
             {"v": 1, "kind": "hold", "t": now, **fields, "roles": role, "n": n}
@@ -154,38 +182,41 @@ class Holds:
             hold = Hold(id, extent, reason, until, now, role, n, leaf)
             await self._store.add_hold(hold)
             await settle(n)
-        log.info("a hold was made", hold=id, records=n)
+        self._decisions.add(leaf, entry)
+        log.info("a hold was made", hold=id)
         return hold
 
-    async def find(self, id: str) -> Hold:
-        """Return a hold that has not ended. Raises `NotFound`."""
-        for hold in await self.all():
-            if hold.id == id and hold.ended is None:
-                return hold
+    async def find(self, id: str) -> HoldEntry:
+        """Return the entry of a hold that has not ended. Raises `NotFound`."""
+        await self._decisions.follow()
+        for entry in self._decisions.lasting().values():
+            if entry.hold == id:
+                return entry
         raise NotFound(texts("There is no hold of the name {name}.", name=id))
 
-    async def release(self, id: str, roles: Sequence[str], settle: Settle) -> Hold:
+    async def release(self, id: str, roles: Sequence[str], settle: Settle) -> None:
         """End a hold, as two officers want. Raises `NotFound` or `NotAllowed`."""
         policy.check_roles(roles)
-        hold = await self.find(id)
-        await self._end(hold, " ".join(sorted(set(roles))), settle)
-        return hold
+        await self._end(await self.find(id), " ".join(sorted(set(roles))), settle)
 
     async def end_what_is_over(self) -> None:
         """End the holds whose last day is over; the log says so of each."""
-        for hold in await self.all():
-            if hold.ended is None and not policy.lasts(hold, self.today):
+        await self._decisions.follow()
+        for hold in self._decisions.lasting().values():
+            if self.today.isoformat() > hold.until:
                 with suppress(NotFound):
                     await self._end(hold, EXPIRED, _nothing)
 
-    async def _end(self, hold: Hold, roles: str, settle: Settle) -> None:
-        fields = {"hold": hold.id, "roles": roles}
+    async def _end(self, hold: HoldEntry, roles: str, settle: Settle) -> None:
+        fields = {"hold": hold.hold, "roles": roles}
         entry = Release.model_validate({"v": 1, "kind": "release", "t": self._clock(), **fields})
         async with self._archive.adding() as add:
-            await self.find(hold.id)  # else it was ended a moment ago
-            await self._store.end_hold(hold.id, await add(entry))
+            await self.find(hold.hold)  # else it was ended a moment ago
+            leaf = await add(entry)
+            await self._store.end_hold(hold.hold, leaf)
             await settle(hold.n)
-        log.info("a hold has ended", hold=hold.id, roles=roles)
+        self._decisions.add(leaf, entry)
+        log.info("a hold has ended", hold=hold.hold, roles=roles)
 
 
 async def _nothing(_n: int) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from xmppgov.archive.counters import Epoch
-from xmppgov.archive.day import DAY
 from xmppgov.archive.fates import erased_by
 from xmppgov.archive.leaf import DataLeaf, parse_leaf
 from xmppgov.archive.ranges import Range
@@ -16,6 +15,7 @@ from xmppgov.errors import StorageError
 from xmppgov.i18n import Texts
 from xmppgov.storage.database import Database
 from xmppgov.storage.migrations import Schema
+from xmppgov_archive.records.opening import StoredRow
 from xmppgov_archive.retention.model import Extent, Hold, Part, Stock
 from xmppgov_archive.retention.policy import day_of, month_of, month_span, span
 from xmppgov_archive.retention.verify import RetentionTables, StoredErasure
@@ -43,15 +43,10 @@ CREATE TABLE doomed_keys (  -- to be destroyed, and not yet said to be
 texts = Texts("xmppgov_archive")
 SCHEMA = Schema("retention", (_TABLES,))
 AT_ONCE = 10_000  # entries
-
-
-class Candidate(NamedTuple):
-    """A record that may be erased: its index, and its place among its emitter's."""
-
-    idx: int
-    emitter: int
-    epoch: int
-    seq: int
+_ROWS = (
+    "SELECT idx, emitter, epoch, seq, t, class, sender, recipient, room, org, sealed, key, data"
+    " FROM records LEFT JOIN leaves USING (idx)"
+)
 
 
 class RetentionStore:
@@ -92,20 +87,13 @@ class RetentionStore:
             for class_, of_class in groupby(ordered, key=lambda row: row[0])
         ]
 
-    async def candidates(
-        self, part: Part, holds: Sequence[Hold], day: int, before: int
-    ) -> list[Candidate]:
-        """Return the records of a part and of one day (since 1970) that nothing holds.
-
-        Only those with an index below `before`.
-        """
-        where, params = _any(holds)
+    async def rows(self, part: Part, start: int, end: int, before: int) -> list[StoredRow]:
+        """Return what lies as records of a part, of times in [start, end), below index `before`."""
         rows = await self._database.fetch_all(
-            "SELECT idx, emitter, epoch, seq FROM records"  # noqa: S608 (marks only)
-            f" WHERE t >= ? AND t < ? AND class = ? AND idx < ? AND {where} IS NOT TRUE",
-            [day * DAY, (day + 1) * DAY, part.class_, before, *params],
+            f"{_ROWS} WHERE t >= ? AND t < ? AND class = ? AND idx < ?",
+            (start, end, part.class_, before),
         )
-        return [Candidate(*row) for row in rows]
+        return [StoredRow(*row) for row in rows]
 
     async def covered(self, extent: Extent) -> int:
         """Return how many records an extent covers."""

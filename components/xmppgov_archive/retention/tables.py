@@ -76,7 +76,7 @@ def hold_document(hold: Hold) -> dict[str, Any]:
         "reason": hold.reason,
         "until": hold.until,
         "roles": hold.roles,
-        "records": hold.n,
+        "records": None if extent.names_somebody else hold.n,
         "scope": extent.digest,
         "extent": extent.model_dump(exclude={"v", "salt"}, exclude_none=True),
         "entry": hold.leaf,
@@ -91,7 +91,8 @@ def show_holds(console: Console, holds: Sequence[Hold]) -> None:
     )
     for hold in holds:
         until = hold.until if hold.ended is None else texts("ended")
-        table.add_row(hold.id, hold.reason, str(until), _extent(hold), str(hold.n))
+        n = "-" if hold.extent.names_somebody else str(hold.n)
+        table.add_row(hold.id, hold.reason, str(until), _extent(hold), n)
     console.print(table)
 
 

@@ -77,7 +77,7 @@ class RetentionCheck:
         said = {i: leaf for i, leaf in self._decisions.items() if isinstance(leaf, HoldEntry)}
         for index in sorted(kept.keys() | said.keys()):
             hold, entry = kept.get(index), said.get(index)
-            if hold is None or entry is None or _as_entry(hold) != _said(entry):
+            if hold is None or entry is None or not is_as_said(hold, entry):
                 self._say("hold-changed", index, texts("A hold of the database is not the log's."))
             elif hold.ended not in new and self._ended(entry.hold, index) != hold.ended:
                 text = texts("A hold has not ended as the log says.")
@@ -143,9 +143,8 @@ class RetentionCheck:
 _KEPT = texts("A key was said to be destroyed and is still there.")
 
 
-def _as_entry(hold: Hold) -> tuple[object, ...]:
-    return hold.id, hold.extent.digest, hold.reason, hold.until, hold.roles, hold.n, hold.t
-
-
-def _said(entry: HoldEntry) -> tuple[object, ...]:
-    return entry.hold, entry.scope, entry.reason, entry.until, entry.roles, entry.n, entry.t
+def is_as_said(hold: Hold, entry: HoldEntry) -> bool:
+    """Tell whether the database has a hold as its entry has it; its end is another entry's."""
+    here = hold.id, hold.extent.digest, hold.reason, hold.until, hold.roles, hold.n, hold.t
+    said = entry.hold, entry.scope, entry.reason, entry.until, entry.roles, entry.n, entry.t
+    return here == said

@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from xmppgov_archive.config import ArchiveSection
+from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.parts import Parts
 from xmppgov_archive.records.keys import KeyRing
 from xmppgov_archive.records.store import RecordStore
+from xmppgov_archive.retention.decisions import Decisions
+from xmppgov_archive.retention.erasing.choice import Choice
 from xmppgov_archive.retention.erasing.promise import Promises
 from xmppgov_archive.retention.erasing.service import Erasing
 from xmppgov_archive.retention.erasing.store import ErasingStore
@@ -54,10 +57,12 @@ def _made(section: ArchiveSection, parts: Parts, reader: RecordStore) -> Retenti
     kept, folder, clock = setting(section), SlipFolder(section.slips), parts.clock
     reading = RetentionStore(reader.database)
     store = ErasingStore(parts.store.database, reader.database)
+    bundle = LogFolder(section.tiles_dir).bundle
     holds = Holds(
         archive=parts.archive,
         store=RetentionStore(parts.store.database),
         reading=reading,
+        decisions=Decisions(bundle, lambda: parts.archive.signed_size),
         clock=clock,
         random=secrets.token_bytes,
     )
@@ -65,6 +70,7 @@ def _made(section: ArchiveSection, parts: Parts, reader: RecordStore) -> Retenti
         archive=parts.archive,
         holds=holds,
         reading=reading,
+        choice=Choice(reading, parts.rest),
         store=store,
         keys=parts.keys,
         setting=kept,

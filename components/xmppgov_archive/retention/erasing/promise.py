@@ -13,37 +13,23 @@ from typing import NamedTuple
 import structlog
 
 from xmppgov.archive import ranges
-from xmppgov.archive.day import DAY
 from xmppgov.archive.leaf import Erase
-from xmppgov.archive.ranges import Range
 from xmppgov.errors import NotFound, Unexpected
 from xmppgov.i18n import Texts
 from xmppgov_archive.records.keys import KeyRing
 from xmppgov_archive.records.service import Archive
 from xmppgov_archive.retention import policy
+from xmppgov_archive.retention.erasing.choice import Choice, Chosen
 from xmppgov_archive.retention.erasing.store import ErasingStore, Promise
 from xmppgov_archive.retention.folder import SlipFolder
-from xmppgov_archive.retention.model import Hold, Part, Stock, hold_key
+from xmppgov_archive.retention.model import Part, Stock, hold_key
 from xmppgov_archive.retention.service import Holds, Setting, Settle
 from xmppgov_archive.retention.slip import Slip
-from xmppgov_archive.retention.store import Candidate, RetentionStore
+from xmppgov_archive.retention.store import RetentionStore
 
 texts = Texts("xmppgov_archive")
 log = structlog.get_logger()
 MOST_TRIES = 5
-
-
-class Chosen(NamedTuple):
-    """What an erasure takes, as it was when there were `size` entries and these holds lasted.
-
-    `indexes` are those of its records, by part; `numbers` those of their emitters, by epoch.
-    """
-
-    size: int
-    holds: list[Hold]
-    stock: list[Stock]
-    indexes: dict[Part, list[Range]]
-    numbers: dict[tuple[int, int], list[Range]]
 
 
 class Promised(NamedTuple):
@@ -63,6 +49,7 @@ class Promises:
         archive: Archive,
         holds: Holds,
         reading: RetentionStore,
+        choice: Choice,
         store: ErasingStore,
         keys: KeyRing,
         setting: Setting,
@@ -70,6 +57,7 @@ class Promises:
         clock: Callable[[], int],
     ) -> None:
         self._archive, self._holds, self._reading, self._store = archive, holds, reading, store
+        self._choice = choice
         self._keys, self._setting, self._folder, self._clock = keys, setting, folder, clock
         self._turn = asyncio.Lock()
 
@@ -91,9 +79,9 @@ class Promises:
                 raise Unexpected(
                     texts("{part} is not due yet.", part=f"{part.class_} {part.month}")
                 )
-        stock = await self._stock(parts, await self._lasting())
+        stock = await self._stock(parts)
         if not any(one.records for one in stock):
-            raise NotFound(texts("Nothing of it may be erased: there is nothing, or all is held."))
+            raise _nothing()
         return stock
 
     async def erase(
@@ -103,7 +91,8 @@ class Promises:
 
         Raises:
             NotAllowed: two officers have to want it.
-            Unexpected, NotFound: as `check`.
+            Unexpected: as `check`; or the database is not as it was committed.
+            NotFound: as `check`.
         """
         policy.check_roles(roles)
         names = " ".join(sorted(set(roles)))
@@ -112,34 +101,24 @@ class Promises:
                 await self._holds.end_what_is_over()
                 await self.check(parts)
                 chosen = await self._choose(parts)
+                if not chosen.stock:
+                    raise _nothing()
                 slip = self._setting.slip(chosen.stock, visa, names, self._holds.today)
                 promised = await self._promise(chosen, slip, settle)
                 if promised is not None:
                     return promised
         raise Unexpected(texts("Records keep arriving for what is to be erased; try again later."))
 
-    async def _lasting(self) -> list[Hold]:
-        today = self._holds.today
-        return [hold for hold in await self._holds.all() if policy.lasts(hold, today)]
-
-    async def _stock(self, parts: Sequence[Part], holds: Sequence[Hold]) -> list[Stock]:
+    async def _stock(self, parts: Sequence[Part]) -> list[Stock]:
+        """Return what there seems to be, quickly: by the columns of the database."""
+        holds = await self._holds.lasting()
         months = sorted({part.month for part in parts})
         found = [one for month in months for one in await self._reading.stock(month, holds)]
         return sorted(one for one in found if one.part in parts)
 
     async def _choose(self, parts: Sequence[Part]) -> Chosen:
-        size, holds = await self._store.size(), await self._lasting()
-        stock = [one for one in await self._stock(parts, holds) if one.records]
-        found = {one.part: await self._candidates(one.part, holds, size) for one in stock}
-        return Chosen(size, holds, stock, *await asyncio.to_thread(_sorted, found))
-
-    async def _candidates(self, part: Part, holds: Sequence[Hold], size: int) -> list[Candidate]:
-        """Return a part's records that nothing holds, read day by day."""
-        start, end = policy.month_span(part.month)
-        found: list[Candidate] = []
-        for day in range(start // DAY, end // DAY):
-            found += await self._reading.candidates(part, holds, day, size)
-        return found
+        size = await self._store.size()
+        return await self._choice.of(parts, await self._holds.lasting(), size)
 
     async def _promise(self, chosen: Chosen, slip: Slip, settle: Settle) -> Promised | None:
         """Do steps 0 and 1 of `erasing`; None where something has overtaken what was chosen."""
@@ -196,20 +175,11 @@ class Promises:
         """Tell whether anything has changed since it was chosen."""
         if slip.records != sum(map(ranges.count, chosen.indexes.values())):
             return True
-        if await self._lasting() != chosen.holds:
+        if await self._holds.lasting() != chosen.holds:
             return True
         late = [await self._store.late(part, chosen.size) for part in chosen.indexes]
         return any(late)
 
 
-def _sorted(
-    found: dict[Part, list[Candidate]],
-) -> tuple[dict[Part, list[Range]], dict[tuple[int, int], list[Range]]]:
-    """Return the indexes of each part, and the numbers of each emitter's epoch."""
-    numbers: dict[tuple[int, int], list[int]] = {}
-    for one in (one for candidates in found.values() for one in candidates):
-        numbers.setdefault((one.emitter, one.epoch), []).append(one.seq)
-    return (
-        {part: ranges.ranges(sorted(one.idx for one in some)) for part, some in found.items()},
-        {epoch: ranges.ranges(sorted(seqs)) for epoch, seqs in numbers.items()},
-    )
+def _nothing() -> NotFound:
+    return NotFound(texts("Nothing of it may be erased: there is nothing, or all is held."))

@@ -175,7 +175,8 @@ class Story:
 
     async def _preview(self, parts: AtWork) -> list[Any]:
         retention = parts.retention
-        found = await preview(retention.reading, retention.setting, retention.holds.today)
+        holds = await retention.holds.lasting()
+        found = await preview(retention.reading, retention.setting, retention.holds.today, holds)
         return found.due
 
     async def _settled(self, parts: AtWork) -> None:

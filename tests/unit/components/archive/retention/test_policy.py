@@ -21,6 +21,7 @@ from xmppgov_archive.retention.policy import (
     covers,
     due,
     due_day,
+    holder,
     is_due,
     keeper,
     last_due,
@@ -195,12 +196,14 @@ async def _compare(path: Path, rows: list[Traits], reach: list[Extent]) -> None:
             (held if any(covers(extent, row) for extent in reach) else free).add(n)
         for extent in reach:
             assert await store.covered(extent) == sum(covers(extent, row) for row in rows)
-        found = set()
+        assert held == {n for n, row in enumerate(rows) if holder(holds)(row)}
+        found = list[int]()
         for class_ in "abc":
             for day in range(BEGIN // DAY, BEGIN // DAY + 8):
-                part = Part(class_, "2026-01")
-                found |= {c.idx for c in await store.candidates(part, holds, day, len(rows))}
-        assert found == free
+                part, start = Part(class_, "2026-01"), day * DAY
+                some = await store.rows(part, start, start + DAY, len(rows))
+                found += [row.idx for row in some if row.class_ == class_ and row.leaf is None]
+        assert sorted(found) == sorted(free | held)
         stock = await store.stock("2026-01", holds)
         assert sum(one.records for one in stock) == len(free)
         assert sum(one.held for one in stock) == len(held)

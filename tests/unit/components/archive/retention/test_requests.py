@@ -25,8 +25,9 @@ from xmppgov_archive.retention.dialogue import (
     preview_command,
     release_subject,
 )
-from xmppgov_archive.retention.offers import plugins
+from xmppgov_archive.retention.offers import commands, plugins
 from xmppgov_archive.retention.service import preview
+from xmppgov_archive.retention.tables import hold_document
 from xmppgov_archive.retention.wiring import Retention, retaining
 
 
@@ -159,7 +160,6 @@ async def test_addresses_are_held_in_this_month_only_and_not_kept(due: Desk) -> 
     await due.office.parts.archive.commit(SERVER, batch(EPOCH, *rows))
     scope = HoldScope(hold="alice", people="alice@gov.localhost", until="2027-01-01")
     made = await due.ask(DPD, "hold", scope, "judicial")
-    assert (await due.requests.find(made.standing.hash)).n == 5
     _, answer = await due.requests.answer(made.standing.hash, DPD)
     assert "2026-03" in answer.sentence.in_language("en")
     (held,) = await due.kept.holds.all()
@@ -168,10 +168,40 @@ async def test_addresses_are_held_in_this_month_only_and_not_kept(due: Desk) -> 
     assert b"alice@" not in data
     pseudonym = next(iter(held.extent.names["people"]))
     again = HoldScope(hold="again", people=pseudonym, until="2027-01-01")
-    second = await due.ask(DPD, "hold", again, "judicial")
-    assert (await due.requests.find(second.standing.hash)).n == 5
+    await due.ask(DPD, "hold", again, "judicial")
+    lasting = await due.kept.holds.lasting()
+    assert [await due.kept.reading.covered(one.extent) for one in lasting] == [5, 5]
     with pytest.raises(Conflict):
         await due.ask(DPD, "hold", again, "judicial")
+
+
+async def test_a_hold_tells_nobody_how_often_somebody_wrote(due: Desk) -> None:
+    place = due.office.place
+    rows = [message(n, place.now + n, "alice" if n % 3 else "bob") for n in range(11, 21)]
+    await due.office.parts.archive.commit(SERVER, batch(EPOCH, *rows))
+    place.now = at(2026, 3, 31)
+    command = commands(place.section, due.kept)[0].stages[0]
+    session = Session(DPD, DPD, "en")
+    before, sentences, counts = await command(session, {}), set[str](), set[object]()
+    for n, who in enumerate(("alice", "bob", "alice bob", "nobody")):
+        people = " ".join(f"{name}@gov.localhost" for name in who.split(" "))
+        for part, scope in enumerate(({}, {"first": "2026-03-02", "last": "2026-03-02"})):
+            hold = HoldScope(hold=f"h{n}-{part}", people=people, until="2027-01-01", **scope)
+            made = await due.ask(DPD, "hold", hold, "audit")
+            _, answer = await due.requests.answer(made.standing.hash, DPD)
+            sentences.add(answer.sentence.in_language("en").replace(f"h{n}-{part}", "h"))
+            counts.add((await due.requests.find(made.standing.hash)).n)
+    after = await command(session, {})
+    assert (len(sentences), counts) == (1, {0})
+    assert {c.n for c in await controls(place) if isinstance(c, Hold)} == {0}
+    assert isinstance(before, Done)
+    assert isinstance(after, Done)
+    assert before.table is not None
+    assert after.table is not None
+    assert list(after.table.rows) == list(before.table.rows) != []
+    assert "not counted" in after.note.in_language("en")
+    documents = [hold_document(one) for one in await due.kept.holds.all()]
+    assert {document["records"] for document in documents} == {None}
 
 
 def test_forms_are_read_as_they_are_filled_in() -> None:
@@ -218,7 +248,7 @@ async def test_the_form_proposes_what_is_due_and_the_preview_shows_it(due: Desk)
     assert list(fields["months"].value) == ["2026-01"]
 
     async def found():  # type: ignore[no-untyped-def]
-        return await preview(due.kept.reading, due.kept.setting, due.kept.holds.today)
+        return await preview(due.kept.reading, due.kept.setting, due.kept.holds.today, [])
 
     command = preview_command(found, lambda _: True)
     shown = await command.stages[0](Session(DPD, DPD, "en"), {})

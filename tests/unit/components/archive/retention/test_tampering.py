@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tests.unit.components.archive.retention.world import (
     at,
     at_work,
     commit,
+    controls,
     erase,
     hold,
     keys,
@@ -30,7 +33,8 @@ from tests.unit.components.archive.test_tampering import (
     tamper,
     tamperings,
 )
-from xmppgov.errors import StorageError
+from xmppgov.archive.leaf import Erase, Release
+from xmppgov.errors import Conflict, NotFound, StorageError, Unexpected
 
 TABLES = {
     "holds": set(),
@@ -124,15 +128,116 @@ async def test_a_key_that_outlives_its_erasure_is_found(place: Place) -> None:
     assert dict((await place.verify()).counts) == {"key-kept": 1}
 
 
-async def test_a_hold_taken_away_is_found_whatever_is_done_then(place: Place) -> None:
+async def test_a_hold_taken_away_is_found_and_stops_erasures_until_two_end_it(
+    place: Place,
+) -> None:
     await erased(place)
     async with at_work(place) as parts:
         await hold(parts, "january", first="2026-01-01", last="2026-01-31")
     tamper(place, "DELETE FROM holds WHERE id = 'january'")
     assert "hold-changed" in (await place.verify()).counts
     async with at_work(place) as parts:
-        await erase(parts, "2026-01")
+        with pytest.raises(Unexpected):
+            await erase(parts, "2026-01")
+        with pytest.raises(Conflict):
+            await hold(parts, "january")
+        assert len(await place.records()) == 5
+        await parts.retention.holds.release("january", TWO, nothing)
+        assert await erase(parts, "2026-01") == 5
     assert "hold-changed" in (await place.verify()).counts
+
+
+HELD = "UPDATE holds SET {} WHERE id = 'january'"
+LEAF = (
+    "UPDATE leaves SET data = CAST(replace(CAST(data AS TEXT), '{0}', '{1}') AS BLOB)"
+    " WHERE instr(data, CAST('{0}' AS BLOB))"
+)
+
+
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        (HELD.format("ended = 0"), HELD.format("ended = NULL")),
+        (HELD.format("until = '2026-02-01'"), HELD.format("until = '2030-01-01'")),
+        (HELD.format("id = 'other'"), "UPDATE holds SET id = 'january' WHERE id = 'other'"),
+        (
+            LEAF.format("january", "decembr"),
+            LEAF.format("decembr", "january"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("restart", [True, False])
+async def test_what_is_changed_for_a_moment_ends_no_hold(
+    place: Place, there: str, back: str, restart: bool
+) -> None:
+    await erased(place)
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(at_work(place))
+        await hold(parts, "january", first="2026-01-01", last="2026-01-31")
+        await parts.archive.signed((await parts.retention.holds.all())[-1].leaf)
+        if restart:
+            await stack.aclose()
+            parts = await stack.enter_async_context(at_work(place))
+        tamper(place, there)
+        with pytest.raises((Unexpected, NotFound)):
+            await erase(parts, "2026-01")
+        await parts.retention.holds.end_what_is_over()
+        tamper(place, back)
+        with pytest.raises(NotFound):
+            await erase(parts, "2026-01")
+        assert len(await place.records()) == 5
+        await parts.retention.holds.release("january", TWO, nothing)
+        tamper(place, HELD.format("ended = NULL"))
+        assert await erase(parts, "2026-01") == 5
+    ends = [leaf.roles for leaf in await controls(place) if isinstance(leaf, Release)]
+    assert ends == ["archivist dpo"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "t = t - 34 * 86400000 WHERE seq > 5",  # of February, not due, as if it were of January
+        "t = t + 86400000 WHERE seq < 3",  # held, as if it were of the day after
+        "sender = recipient WHERE seq = 4",
+        "org = 'AAAAAAAAAAAAAAAAAAAAAA' WHERE seq = 4",
+        "epoch = epoch + 1 WHERE seq = 4",
+        "sealed = (SELECT sealed FROM records WHERE seq = 5) WHERE seq = 4",
+    ],
+)
+async def test_what_is_erased_is_said_by_the_box_and_not_by_columns(
+    place: Place, change: str
+) -> None:
+    short(place)
+    place.now = at(2026, 1, 20)
+    async with at_work(place) as parts:
+        await commit(parts, *(message(n, at(2026, 1, 4 + n // 3) + n) for n in range(1, 6)))
+        place.now = at(2026, 2, 25)
+        await commit(parts, *(message(n, at(2026, 2, 10) + n) for n in range(6, 9)))
+        await hold(parts, first="2026-01-01", last="2026-01-04")
+        place.now = at(2026, 3, 2)
+        pristine = _select(place)
+        tamper(place, f"UPDATE records SET {change}")
+        with pytest.raises(Unexpected) as caught:
+            await erase(parts, "2026-01")
+        assert "verify" in str(caught.value)
+        assert not [leaf for leaf in await controls(place) if isinstance(leaf, Erase)]
+        _put_back(place, pristine)
+        assert await erase(parts, "2026-01") == 3
+    report = await place.verify()
+    assert (report.total, report.records, report.erased) == (0, 5, 3)
+
+
+def _select(place: Place) -> list[tuple[object, ...]]:
+    with sqlite3.connect(place.section.database) as database:
+        return database.execute("SELECT t, sender, org, epoch, sealed, idx FROM records").fetchall()
+
+
+def _put_back(place: Place, rows: list[tuple[object, ...]]) -> None:
+    with sqlite3.connect(place.section.database) as database:
+        database.executemany(
+            "UPDATE records SET t = ?, sender = ?, org = ?, epoch = ?, sealed = ? WHERE idx = ?",
+            rows,
+        )
 
 
 async def test_an_erasure_that_is_made_up_erases_nothing_unseen(place: Place) -> None:
