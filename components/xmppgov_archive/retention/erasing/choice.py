@@ -25,7 +25,7 @@ from xmppgov_archive.retention.store import RetentionStore
 
 log = structlog.get_logger()
 SPAN = 3_600_000  # ms whose rows are read at once
-AT_ONCE = 500  # records that are opened at once
+AT_ONCE, PAUSE = 100, 0.01  # records that are opened at once; seconds for others in between
 Numbers = dict[tuple[int, int], list[int]]
 
 
@@ -94,6 +94,7 @@ class Choice:
             for first in range(0, len(rows), AT_ONCE):
                 some = rows[first : first + AT_ONCE]
                 await asyncio.to_thread(self._count, some, tally, held, numbers)
+                await asyncio.sleep(PAUSE)
         return tally
 
     def _count(
