@@ -15,6 +15,7 @@ from bench.streams import RawClient, log_in, resume
 from tests.conftest import require_program
 from tests.integration.archive_sink import Sink
 from tests.integration.capture_world import Inbox, join, prepare, say, until
+from tests.integration.failing_disk import MODULES, Disk
 from tests.streams import component_section, connected, logged_in
 from xmppgov.demo.prosody import Ports, Prosody
 from xmppgov.rooms.client import RoomsClient
@@ -27,7 +28,7 @@ DORA = "dora@invites.gov.localhost"
 NAMES = {ALICE: "Alice", BOB: "Bob", CAROL: "Carole"}
 MUC, GROUP = "rooms.gov.localhost", "groupe@rooms.gov.localhost"
 EXTRA = f"""
-plugin_paths = {{ ENV_XMPPGOV_PROSODY .. "/modules", "{Path(__file__).parent / "prosody"}" }}
+plugin_paths = {{ ENV_XMPPGOV_PROSODY .. "/modules", "{MODULES}" }}
 tests_disk = ENV_XMPPGOV_STATE .. "/disk"
 xmppgov_capture_level = {{ ["class:group"] = "full" }}
 xmppgov_capture_fail = {{ ["invites.gov.localhost"] = "closed" }}
@@ -35,27 +36,6 @@ xmppgov_capture_fail = {{ ["invites.gov.localhost"] = "closed" }}
 Component "disk.gov.localhost"
 	modules_enabled = {{ "xmppgov_capture", "tests_disk" }}
 """
-
-
-@dataclass
-class Disk:
-    """What the server's disk does, and how often it was asked."""
-
-    folder: Path
-
-    def hold(self) -> None:
-        (self.folder / "hold").touch()
-
-    def fail(self) -> None:
-        (self.folder / "fail").touch()
-
-    def release(self) -> None:
-        for name in ("hold", "fail"):
-            (self.folder / name).unlink(missing_ok=True)
-
-    @property
-    def syncs(self) -> int:
-        return len((self.folder / "syncs").read_bytes())
 
 
 @dataclass
@@ -101,11 +81,8 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Prosody]:
     new = Prosody(tmp_path, Ports.free(), modules="capture rooms")
     new.prepare()
     prepare(new, EXTRA)
-    (tmp_path / "disk").mkdir()
-    (tmp_path / "disk" / "syncs").touch()
     for jid in (*NAMES, DORA):
         new.add_account(jid, "secret")
-    new.start()
     yield new
     new.kill()
 
@@ -125,9 +102,10 @@ def room(*jids: str) -> Room:
 
 @pytest.fixture
 async def house(server: Prosody) -> AsyncIterator[House]:
+    new = House(server, Disk(server.state / "disk"))
+    server.start()
     async with governing(server) as rooms:
         await rooms.set(room(*NAMES))
-    new = House(server, Disk(server.state / "disk"))
     async with new.stack:
         yield new
 
@@ -283,6 +261,33 @@ async def test_a_session_may_be_resumed_while_its_message_waits(house: House) ->
 
 def _room_message(oid: str) -> bytes:
     return f"<message to='{GROUP}' type='groupchat'>{spoken(oid)}</message>".encode()
+
+
+async def test_a_clean_stop_delivers_what_waits(house: House) -> None:
+    """Nobody is online any more when the disk is ready: it is in the room's archive."""
+    alice, _ = await house.enter(ALICE)
+    house.disk.hold()
+    say(alice, GROUP, "groupchat", spoken("o-1"))
+    await house.written("o-1")
+    process = house.server.process
+    assert process is not None
+    process.terminate()
+    await until(lambda: "Shutting down..." in house.log())
+    house.disk.release()
+    house.server.stop()
+    house.server.start()
+    sink = await archived(house.server, "o-1")
+    assert [r["state"] for r in sink.find(oid="o-1")] == ["accepted"]
+    assert "o-1" in await asyncio.wait_for(_archive_of_the_group(house.server), 10)
+
+
+async def _archive_of_the_group(server: Prosody) -> str:
+    """Return all that the room's archive (XEP-0313) tells Bob."""
+    client = await log_in(server, "bob")
+    client.send(f"<iq type='set' id='q' to='{GROUP}'><query xmlns='urn:xmpp:mam:2'/></iq>".encode())
+    found = (await client.reader.readuntil(b"<fin")).decode()
+    await client.close()
+    return found
 
 
 async def test_what_cannot_be_synced_is_refused(house: House) -> None:

@@ -49,7 +49,14 @@ function channel:connected()
 	if self.drain then self.drain:connected(); end
 end
 
+-- The server stops. What waits for the disk is handed on before, or refused; whatever is left would be confirmed
+-- without having been delivered.
 function channel:close()
+	while self.waiting[1] do
+		self:_start_sync();
+		self.journal:finish_sync();
+		self:_wake();
+	end
 	self.journal:close();
 end
 

@@ -282,7 +282,8 @@ function journal:start_sync()
 	return true;
 end
 
-function journal:_finish_sync()
+-- Waits until the sync that is under way, if any, has ended.
+function journal:finish_sync()
 	while self.syncing do uv.run("once"); end
 end
 
@@ -334,7 +335,7 @@ function journal:recover()
 	if self.healthy then return true; end
 	if self.tally then self.tally:sync(); end
 	if not self.fd and not self:open() then return false; end
-	self:_finish_sync();
+	self:finish_sync();
 	if not uv.fs_ftruncate(self.fd, self.offset) or not self:_write_again() then return false; end
 	local before, last, text = self.seq, self.seq + self.missed, self:_settlement();
 	if self.missed > 0 then
@@ -362,7 +363,7 @@ end
 -- Confirms and syncs everything, and gives the unused reserved numbers back.
 function journal:close()
 	if not self.fd then return; end
-	self:_finish_sync();
+	self:finish_sync();
 	self:confirm();
 	self.reserving = self.seq;
 	self:_write_synced(seal(("n\t%d\t%s"):format(self.seq, self.boot)));
