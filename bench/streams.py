@@ -47,7 +47,7 @@ class RawClient:
 
 async def log_in(server: Prosody, user: str, password: str = "secret") -> RawClient:
     """Connect `user` with STARTTLS and SASL PLAIN, bind, and become available."""
-    client = await _authenticated(server, user, password)
+    client = await authenticated(server, user, password)
     client.send(
         b"<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
         b"<resource>bench</resource></bind></iq><presence/>"
@@ -59,22 +59,29 @@ async def log_in(server: Prosody, user: str, password: str = "secret") -> RawCli
 
 async def resume(server: Prosody, user: str, id: str, password: str = "secret") -> RawClient:
     """Connect `user` and go on with the stream `id` (XEP-0198), of which nothing was seen."""
-    client = await _authenticated(server, user, password)
+    client = await authenticated(server, user, password)
     client.send(f"<resume xmlns='urn:xmpp:sm:3' h='0' previd='{id}'/>".encode())
     await client.reader.readuntil(b"<resumed")
     return client
 
 
-async def _authenticated(server: Prosody, user: str, password: str) -> RawClient:
+async def authenticated(
+    server: Prosody, user: str, password: str = "secret", host: str = ""
+) -> RawClient:
+    """Connect `user` of `host` (the server's domain, if empty) and open the second stream.
+
+    The caller binds a resource or resumes; the next bytes are the server's stream header.
+    """
+    host = host or server.domain
     reader, writer = await asyncio.open_connection("127.0.0.1", server.ports.c2s, limit=1 << 20)
     header = (
-        f"<?xml version='1.0'?><stream:stream to='{server.domain}' version='1.0' "
+        f"<?xml version='1.0'?><stream:stream to='{host}' version='1.0' "
         "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
     ).encode()
     writer.write(header + b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
     await reader.readuntil(b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
     context = ssl.create_default_context(cafile=server.state / "ca.pem")
-    await writer.start_tls(context, server_hostname=server.domain)
+    await writer.start_tls(context, server_hostname=host)
     credentials = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
     writer.write(
         header
@@ -84,4 +91,4 @@ async def _authenticated(server: Prosody, user: str, password: str) -> RawClient
     await reader.readuntil(b"<success")
     await reader.readuntil(b">")
     writer.write(header)
-    return RawClient(f"{user}@{server.domain}/bench", reader, writer)
+    return RawClient(f"{user}@{host}/bench", reader, writer)

@@ -1,5 +1,7 @@
 """`make chaos N=500`: so many kills, on one demo after the other; a stopped run goes on.
 
+Before them, a fifth as many programs of capture (tests/integration/test_capture_properties.py).
+
 A leg is a demo with its rounds of kills, and leg K of a seed is always the same. What is done is in
 the state folder; a leg that was interrupted is run again, and one that failed is kept there.
 """
@@ -10,8 +12,10 @@ import argparse
 import asyncio
 import itertools
 import json
+import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,6 +28,7 @@ from tests.chaos.progress import Leg, Progress
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0  # seconds that a leg may take
+PROGRAMS = ROOT / "tests" / "integration" / "test_capture_properties.py"
 
 
 def main() -> int:
@@ -31,9 +36,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--programs", type=int, help="of capture; a fifth of the kills by default")
     parser.add_argument("--at-once", type=int, default=2, help="demos that run at the same time")
     parser.add_argument("--state", type=Path, default=ROOT / "bench" / "results" / "chaos")
     arguments = parser.parse_args()
+    programs = arguments.kills // 5 if arguments.programs is None else arguments.programs
+    if programs and not _capture_keeps_its_promises(programs, arguments.seed):
+        return 1
     progress = Progress.read(arguments.state / f"seed-{arguments.seed}")
     console = Console()
     begun = time.monotonic()
@@ -50,6 +59,13 @@ def main() -> int:
     if held:
         console.print("every promise held", style="green")
     return 0 if held else 1
+
+
+def _capture_keeps_its_promises(programs: int, seed: int) -> bool:
+    """Run so many programs of capture; pytest says what it finds."""
+    environment = {**os.environ, "XMPPGOV_CHAOS": "1", "XMPPGOV_PROGRAMS": str(programs)}
+    test = [sys.executable, "-m", "pytest", "-q", f"--hypothesis-seed={seed}", str(PROGRAMS)]
+    return subprocess.run(test, cwd=ROOT, env=environment).returncode == 0
 
 
 class Legs:
