@@ -6,7 +6,7 @@
 -- tests add: storage drivers to compare with, a second server's names).
 
 local state, domain = ENV_XMPPGOV_STATE, ENV_XMPPGOV_DOMAIN
-local wanted = ENV_XMPPGOV_MODULES or "capture policy keys rooms contacts uploads"
+local wanted = ENV_XMPPGOV_MODULES or "capture policy keys rooms contacts delivery uploads"
 
 local function ours(names)
 	local enabled = {}
@@ -73,7 +73,7 @@ modules_enabled = with({
 	"disco", "roster", "saslauth", "tls", "blocklist", "bookmarks", "carbons", "dialback", "pep",
 	"private", "smacks", "vcard4", "vcard_legacy", "csi_simple", "ping", "time", "version", "mam",
 	"s2s", "c2s", "presence", "message", "iq", "posix", "offline", "privilege",
-}, ours("capture policy keys contacts"))
+}, ours("capture policy keys contacts delivery"))
 
 archive_expires_after = "6w"
 storage_archive_item_limit = 1000000

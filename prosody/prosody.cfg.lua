@@ -68,7 +68,7 @@ modules_enabled = {
 	-- for operators
 	"admin_shell",
 	-- ours
-	"xmppgov_capture", "xmppgov_policy", "xmppgov_keys", "xmppgov_contacts",
+	"xmppgov_capture", "xmppgov_policy", "xmppgov_keys", "xmppgov_contacts", "xmppgov_delivery",
 }
 
 contact_info = { -- XEP-0157
@@ -128,7 +128,7 @@ VirtualHost "gov.example"
 -- Guests
 
 VirtualHost "invites.gov.example"
-	modules_disabled = { "xmppgov_keys", "xmppgov_contacts", "privilege", "cloud_notify" }
+	modules_disabled = { "xmppgov_keys", "xmppgov_contacts", "xmppgov_delivery", "privilege", "cloud_notify" }
 
 -- Rooms: only the governance component makes and changes them.
 

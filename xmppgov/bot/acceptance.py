@@ -1,8 +1,9 @@
 """Which messages the server has taken, told to their owner once each, whatever was lost meanwhile.
 
 A message is awaited from the commit after which it may leave. It is taken when the server
-acknowledges it (XEP-0198), when the bot's own archive there has it (XEP-0313), or when its
-recipient answers. That is committed with what the owner makes of it.
+acknowledges it (XEP-0198), when the bot's own archive there has it (XEP-0313) and the server does
+not know that its recipient never got it, or when its recipient answers. That is committed with what
+the owner makes of it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 import structlog
 
 from xmppgov.bot.archive import ArchiveGone, OwnArchive
-from xmppgov.bot.model import Departure
+from xmppgov.bot.deliveries import Deliveries
+from xmppgov.bot.model import Departure, Unsettled
 from xmppgov.bot.store import REPLY, AwaitedStore
 from xmppgov.storage.database import Database
 
@@ -28,9 +30,15 @@ class Acceptance:
     """Follows messages until the server is known to have them, or not to."""
 
     def __init__(
-        self, *, store: AwaitedStore, archive: OwnArchive, on_accepted: OnAccepted | None
+        self,
+        *,
+        store: AwaitedStore,
+        archive: OwnArchive,
+        deliveries: Deliveries,
+        on_accepted: OnAccepted | None,
     ) -> None:
-        self._store, self._archive, self._on_accepted = store, archive, on_accepted
+        self._store, self._archive, self._deliveries = store, archive, deliveries
+        self._on_accepted = on_accepted
 
     async def expect(self, tx: Database, departures: Iterable[Departure]) -> None:
         """Take note, in the commit after which they may leave, of messages."""
@@ -45,17 +53,20 @@ class Acceptance:
         if taken := await self._store.take(tx, ids):
             await self._on_accepted(tx, taken)
 
-    async def look_up(self, open_: Mapping[str, float]) -> set[str]:
-        """Return which messages the bot's own archive has, of `open_` (id: since) and all awaited.
+    async def look_up(self, open_: Mapping[str, Unsettled]) -> set[str]:
+        """Return the ids of messages that the server has taken, of `open_` and of all awaited.
 
-        What it surely does not have is awaited no longer, unless it is in `open_` and goes again.
+        What it surely has not is awaited no longer, unless it is in `open_` and goes again.
         """
         awaited = await self._store.all()
-        since = {**awaited, **open_}
-        if not since:
+        unsettled = {**awaited, **open_}
+        if not unsettled:
             return set()
+        since = min(one.since for one in unsettled.values()) - CLOCKS
         try:
-            there = await self._archive.sent(set(since), min(since.values()) - CLOCKS)
+            there = await self._archive.sent(set(unsettled), since)
+            kept = {id: unsettled[id].recipient for id in there}
+            there -= await self._deliveries.missing(kept, since)
         except ArchiveGone:
             log.warning("the archive cannot be asked; unconfirmed messages are sent again")
             return set()

@@ -16,6 +16,7 @@ from xmppgov.bot.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.account import BotAccount
 from xmppgov.bot.archive import OwnArchive
 from xmppgov.bot.commands import Command, Commands, Handler
+from xmppgov.bot.deliveries import Deliveries
 from xmppgov.bot.inbox import Inbox, OnMessage
 from xmppgov.bot.limits import Limit
 from xmppgov.bot.lock import only_process
@@ -75,7 +76,10 @@ class Bot:
             omemo=self._omemo,
             account=self.account,
             acceptance=Acceptance(
-                store=AwaitedStore(database), archive=self._archive, on_accepted=on_accepted
+                store=AwaitedStore(database),
+                archive=self._archive,
+                deliveries=Deliveries(self.account),
+                on_accepted=on_accepted,
             ),
             render=render,
             notices=Notices(),

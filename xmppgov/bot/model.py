@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -80,6 +81,13 @@ class Departure:
         """Return the message `stanza` of a delivery: its text, or the notice with an id."""
         id, size = notice or delivery.origin_id, len(stanza.encode())
         return cls(id, delivery.reference, delivery.recipient, size, notice is None)
+
+
+class Unsettled(NamedTuple):
+    """A message that may have left: its recipient's bare address, and since when (seconds, UTC)."""
+
+    recipient: str
+    since: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ device has. The steps for a text, and what a crash after each one means:
 2. `encrypted`: ratchet, ciphertext and state are one commit. A crash: the archive does not have it,
    and the same ciphertext is sent.
 3. It is handed to the stream; `sent` is committed. A crash or a lost connection: the archive is
-   asked, and the same ciphertext is sent again if it is not there, or if nobody answers.
+   asked, and the same ciphertext is sent again if it is not there, or if nobody answers, or if the
+   server knows that its recipient never got it.
 4. The server acknowledges: `accepted` is committed, the ciphertext erased. A crash before the
    commit: the archive has it.
 5. A receipt or an answer arrives: committed with the ratchet step, if there is one. A crash before
@@ -31,7 +32,7 @@ from xmppgov.bot import stanza
 from xmppgov.bot.acceptance import Acceptance
 from xmppgov.bot.account import BotAccount
 from xmppgov.bot.changes import Changes
-from xmppgov.bot.model import ARRIVED, Delivery, Departure, State
+from xmppgov.bot.model import ARRIVED, Delivery, Departure, State, Unsettled
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.store import REPLY, Change, OutboxStore
 from xmppgov.omemo.errors import NoKeys
@@ -162,7 +163,8 @@ class Outbox:
     async def recover(self) -> None:
         """Settle, on a new connection, what the last one left open; then sending goes on."""
         open_rows = await self._store.unconfirmed()
-        there = await self._acceptance.look_up({r.origin_id: r.created for r, _ in open_rows})
+        unsettled = {r.origin_id: Unsettled(r.recipient, r.created) for r, _ in open_rows}
+        there = await self._acceptance.look_up(unsettled)
         await self._change(State.ACCEPTED, {origin_id: {} for origin_id in there})
         missing = [(row, text) for row, text in open_rows if row.origin_id not in there]
         for start in range(0, len(missing), IN_FLIGHT):

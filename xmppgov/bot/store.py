@@ -12,6 +12,7 @@ from xmppgov.bot.model import (
     Delivery,
     Departure,
     State,
+    Unsettled,
     may_follow,
 )
 from xmppgov.omemo.store import SCHEMA as OMEMO
@@ -241,10 +242,10 @@ class AwaitedStore:
         )
         return [Departure(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
-    async def all(self) -> dict[str, float]:
-        """Return the id of each message, and since when it is awaited."""
-        rows = await self._database.fetch_all("SELECT id, at FROM awaited")
-        return {row["id"]: row["at"] for row in rows}
+    async def all(self) -> dict[str, Unsettled]:
+        """Return every message by its id."""
+        rows = await self._database.fetch_all("SELECT id, recipient, at FROM awaited")
+        return {row["id"]: Unsettled(row["recipient"], row["at"]) for row in rows}
 
     async def forget(self, ids: Iterable[str]) -> None:
         """Remove messages that the server does not have."""

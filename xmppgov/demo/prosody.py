@@ -20,7 +20,7 @@ from xmppgov.errors import ConfigurationError, Unreachable
 from xmppgov.i18n import Texts
 
 texts = Texts("xmppgov")
-ALL_MODULES = "capture policy keys rooms contacts uploads"
+ALL_MODULES = "capture policy keys rooms contacts delivery uploads"
 SUBDOMAINS = ("directory", "archive", "governance", "rooms", "invites", "upload")
 SCRAM_ITERATIONS = 4096
 FIRST_PORT, PORT_BLOCK, PORT_BLOCKS = 10_000, 10, 2_200

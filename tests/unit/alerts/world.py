@@ -137,7 +137,9 @@ class World:
 def outbox_of(database: Database, on_accepted: OnAccepted | None = None) -> Outbox:
     """An outbox that keeps what it is given: nothing of it is sent without a bot."""
     unused: Any = None
-    acceptance = Acceptance(store=AwaitedStore(database), archive=unused, on_accepted=on_accepted)
+    acceptance = Acceptance(
+        store=AwaitedStore(database), archive=unused, deliveries=unused, on_accepted=on_accepted
+    )
     return Outbox(
         database=database, omemo=unused, account=unused, acceptance=acceptance, render=None,
         notices=Notices(),

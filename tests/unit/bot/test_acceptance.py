@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from xmppgov.bot.acceptance import CLOCKS, Acceptance
 from xmppgov.bot.archive import ArchiveGone
-from xmppgov.bot.model import Delivery, Departure, State
+from xmppgov.bot.model import Delivery, Departure, State, Unsettled
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox import Outbox
 from xmppgov.bot.store import SCHEMAS, AwaitedStore, OutboxStore
@@ -36,13 +36,24 @@ class Own:
         return ids & self.has
 
 
+class Lost:
+    """The server's word on what it took and lost: the ids of messages."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+
+    async def missing(self, messages: Mapping[str, str], since: float) -> set[str]:
+        return messages.keys() & self.ids
+
+
 class World:
     def __init__(self, database: Database) -> None:
-        self.database, self.own = database, Own()
+        self.database, self.own, self.lost = database, Own(), Lost()
         self.told: list[Departure] = []
         self.acceptance = Acceptance(
             store=AwaitedStore(database),
             archive=self.own,  # type: ignore[arg-type]
+            deliveries=self.lost,  # type: ignore[arg-type]
             on_accepted=self.tell,
         )
         unused: Any = None
@@ -125,6 +136,7 @@ async def test_who_does_not_ask_keeps_nothing(world: World) -> None:
     quiet = Acceptance(
         store=AwaitedStore(world.database),
         archive=world.own,  # type: ignore[arg-type]
+        deliveries=world.lost,  # type: ignore[arg-type]
         on_accepted=None,
     )
     async with world.database.transaction() as tx:
@@ -138,12 +150,23 @@ async def test_on_a_new_connection_the_servers_own_archive_says_it(world: World)
         await world.leave(f"m{n}", recipient=f"p{n}@gov.example")
     await world.change(State.EXPIRED, "m3", "m4")
     world.own.has = {"m1", "m3"}
-    there = await world.acceptance.look_up({"m1": 5000.0, "m2": 6000.0})
+    there = await world.acceptance.look_up(
+        {"m1": Unsettled("p1", 5000.0), "m2": Unsettled("p2", 6000.0)}
+    )
     await world.change(State.ACCEPTED, *there)
     assert sorted(world.ids) == ["m1", "m3"]
     assert await world.awaited() == {"m2"}, "it is sent again; the fourth never left"
     ids, since = world.own.asked[0]
     assert (ids, since) == ({"m1", "m2", "m3", "m4"}, 5000.0 - CLOCKS)
+
+
+async def test_what_never_reached_its_recipient_was_not_taken(world: World) -> None:
+    await world.leave("m1")
+    await world.leave("m2", recipient="p2@gov.example")
+    world.own.has, world.lost.ids = {"m1", "m2"}, {"m2"}
+    there = await world.acceptance.look_up({"m2": Unsettled("p2@gov.example", 5000.0)})
+    assert there == {"m1"}
+    assert await world.awaited() == {"m1", "m2"}
 
 
 async def test_an_archive_that_does_not_answer_settles_nothing(world: World) -> None:
