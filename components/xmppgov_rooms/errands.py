@@ -80,7 +80,8 @@ class Errands:
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), FIRST_DELAY)
+            async with asyncio.timeout(FIRST_DELAY):
+                await self._wake.wait()
         self._wake.clear()
 
     def _start(self, seat: Seat, freed: Callable[[str], None]) -> None:

@@ -248,7 +248,8 @@ class Outbox:
         moment = await self._store.next_moment()
         delay = 60.0 if moment is None else min(max(moment - time.time(), 0.05), 60.0)
         try:
-            await asyncio.wait_for(self._wake.wait(), delay)
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
         except TimeoutError:
             self._account.ask_acknowledgement()
 

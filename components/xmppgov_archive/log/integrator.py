@@ -121,7 +121,8 @@ class Integrator:
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def integrate(self) -> Checkpoint:
         """Do all steps for everything that is committed; return the newest checkpoint.
