@@ -68,7 +68,9 @@ def keyed_hash(key: bytes, sort: str, value: bytes) -> bytes:
 
 
 def month_after(month: str) -> str:
-    """Return the month behind one: `2027-01` behind `2026-12`."""
+    """Return the month behind one: `2027-01` behind `2026-12`. Raises `ValueError` behind 9999."""
+    if month >= "9999-12":
+        raise ValueError("no calendar has a month behind it")
     year, number = int(month[:4]), int(month[5:])
     return f"{year + number // 12:04}-{number % 12 + 1:02}"
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Annotated, Literal, Self
 
@@ -33,6 +34,8 @@ SCOPE = "scope."
 SHORT = 8  # hexadecimal digits by which people name a request
 MOST_NAMES = 50  # people, rooms or units of one request
 LARGEST = 65_536  # characters of an armoured request
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Categories of characters that move a cursor, hide, or turn the order of what is read."""
 _NAME = re.compile(r"[^\s@/\x00-\x1f\x7f-\x9f]{1,255}")
 _MONTH = re.compile("[12][0-9]{3}-(0[1-9]|1[0-2])", re.ASCII)
 _ADDRESS = re.compile(rf"(?:{_NAME.pattern}@)?{_NAME.pattern}")
@@ -45,20 +48,49 @@ class RequestInvalid(BadRequest):
     """It is no request, or not one that this archive has signed."""
 
 
+def is_readable(text: str) -> bool:
+    """Tell whether all of a text is seen as it stands there, on a terminal too."""
+    return not any(unicodedata.category(character) in _HIDDEN for character in text)
+
+
+def printable(text: str) -> str:
+    r"""Return a text for a terminal, what is not readable written as `\u202e`."""
+    return "".join(
+        character if is_readable(character) else f"\\u{ord(character):04x}" for character in text
+    )
+
+
+def _readable(text: str) -> str:
+    if not is_readable(text):
+        raise ValueError("a character does not stand for itself")
+    return text
+
+
+def _calendar_day(text: str) -> str:
+    if not "1000" <= date.fromisoformat(text).isoformat()[:4] <= "2999":
+        raise ValueError("a day is of the years 1000 to 2999")
+    return text
+
+
 def _names(text: str, pattern: re.Pattern[str]) -> str:
     names = text.split(" ")
     if names != sorted(set(names)) or len(names) > MOST_NAMES:
         raise ValueError("names stand once each, in order, and are not too many")
     if not all(pattern.fullmatch(name) for name in names):
         raise ValueError("a name has a character that none can have")
-    return text
+    return _readable(text)
 
 
 Addresses = Annotated[str, AfterValidator(lambda text: _names(text, _ADDRESS))]
 Units = Annotated[str, AfterValidator(lambda text: _names(text, _NAME))]
 Months = Annotated[str, AfterValidator(lambda text: _names(text, _MONTH))]
-Address = Annotated[str, Field(pattern=f"^{_ADDRESS.pattern}$")]
-Case = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f-\x9f](.{0,62}\S)?$")]
+Address = Annotated[str, Field(pattern=f"^{_ADDRESS.pattern}$"), AfterValidator(_readable)]
+CalendarDay = Annotated[Day, AfterValidator(_calendar_day)]
+Case = Annotated[
+    str,
+    Field(pattern=r"^[^\s\x00-\x1f\x7f-\x9f](.{0,62}\S)?$"),
+    AfterValidator(_readable),
+]
 Keys = Annotated[str, Field(pattern=r"^[0-9a-f]{64}( [0-9a-f]{64})*$", max_length=65 * 8)]
 
 
@@ -80,8 +112,8 @@ class AccessScope(Scope):
     people: Addresses | None = None
     rooms: Addresses | None = None
     units: Units | None = None
-    first: Day
-    last: Day
+    first: CalendarDay
+    last: CalendarDay
     rows: Counter
 
     @model_validator(mode="after")
@@ -206,7 +238,7 @@ class Request(Closed):
 
     v: Literal[1]
     kind: Kind
-    archive: Annotated[str, Field(min_length=1, max_length=255)]
+    archive: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_readable)]
     requester: Address
     role: Role
     purpose: Label

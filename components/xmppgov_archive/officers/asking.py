@@ -17,6 +17,7 @@ from rich.table import Table
 from xmppgov.adhoc.client import CommandClient
 from xmppgov.adhoc.model import Values
 from xmppgov.adhoc.stanza import Reply
+from xmppgov.archive.request import printable
 from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Text, Texts, terminal_language
 from xmppgov.storage.files import write_file
@@ -171,10 +172,15 @@ def _whole(reply: Reply, out: Path | None) -> None:
     """Print a request's words to people and its text to scripts, or into a file."""
     (text,) = reply.fields.get("text") or [""]
     if out is None:
-        typer.echo(text)
+        typer.echo(_lines(text))
     else:
-        write_file(out, text.encode() + b"\n")
+        write_file(out, text.encode() + b"\n", mode=0o600)
         _say(texts("{path}: written.", path=out))
+
+
+def _lines(text: str) -> str:
+    """Return lines that are printed as they stand, without what moves a terminal's cursor."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _table(reply: Reply, columns: Sequence[str]) -> None:
@@ -183,13 +189,13 @@ def _table(reply: Reply, columns: Sequence[str]) -> None:
     for name in shown:
         table.add_column(_TITLES[name].in_language(terminal_language()), overflow="fold")
     for row in reply.rows:
-        table.add_row(*(row.get(name, "") for name in shown))
+        table.add_row(*(printable(row.get(name, "")) for name in shown))
     if shown:
         Console().print(table, markup=False, highlight=False)
 
 
 def _say(text: Text | str) -> None:
-    Console(stderr=True).print(str(text), markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(_lines(str(text)), markup=False, highlight=False, soft_wrap=True)
 
 
 _TITLES = {

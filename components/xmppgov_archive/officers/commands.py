@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from xmppgov.archive.codes import seal_code
 from xmppgov.archive.leaf import ROLES
 from xmppgov.archive.officer import ShareFile, open_key, open_share
-from xmppgov.archive.request import ARMOUR, Request, open_request
+from xmppgov.archive.request import ARMOUR, Request, open_request, printable
 from xmppgov.archive.sealing import PublicKey
 from xmppgov.config import load
 from xmppgov.errors import ConfigurationError, NotAllowed
@@ -121,7 +121,7 @@ def show_request(console: Console, request: Request) -> None:
     """Print a request as its reader has to know it before approving."""
     grid = Table.grid(Column(style="bold"), Column(overflow="fold"), padding=(0, 2))
     for label, value in request.words():
-        grid.add_row(str(label), str(value))
+        grid.add_row(str(label), printable(str(value)))
     console.print(grid, markup=False, highlight=False)
 
 

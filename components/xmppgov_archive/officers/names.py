@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
-from xmppgov.archive.sealing import PrivateKey, unpad
+from xmppgov.archive.sealing import PrivateKey, SealBroken, unpad
 from xmppgov.archive.verify import StoredName
 from xmppgov_archive.officers.months import open_month, sealed_to
 from xmppgov_archive.officers.store import NameStore
@@ -15,11 +17,24 @@ from xmppgov_archive.records.pseudonyms import keyed, name_info
 BATCH = 500  # pseudonyms that are asked for at once
 
 
+class Known(NamedTuple):
+    """Whom pseudonyms stand for, and those whose name in the database is not theirs."""
+
+    addresses: Mapping[str, str]
+    changed: Collection[str]
+
+
 class Names:
-    """The names of an archive, given the officers' keys by public key (hex)."""
+    """The names of an archive, given the officers' keys by public key (hex).
+
+    Anybody can seal a name to a public key. So an address counts only if the month's key makes of
+    it the pseudonym that it is said to be behind. Where that key was destroyed nobody can tell any
+    more, and only `archive verify` compares the names with the roots that the log has of them.
+    """
 
     def __init__(self, store: NameStore, keys: KeyRing, privates: Mapping[str, PrivateKey]) -> None:
         self._store, self._keys, self._privates = store, keys, privates
+        self._months: dict[str, bytes | None] = {}
 
     async def pseudonyms(
         self, sort: str, addresses: Collection[str], months: Iterable[str]
@@ -35,21 +50,33 @@ class Names:
             if key is not None:
                 found += [keyed(key, sort, address.encode()) for address in addresses]
             else:
-                people = await self._opened(await self._store.names(month, sort))
+                people = (await self._opened(await self._store.names(month, sort))).addresses
                 found += [name for name, address in people.items() if address in addresses]
         return tuple(found)
 
-    async def addresses(self, pseudonyms: Collection[str]) -> dict[str, str]:
-        """Return whom pseudonyms stand for, as far as their names are there."""
-        wanted = sorted(pseudonyms)
-        found: dict[str, str] = {}
+    async def addresses(self, latest: Mapping[str, str]) -> Known:
+        """Return whom pseudonyms stand for, as far as their names are there.
+
+        `latest` has for each the latest month (`2026-11`) of a record with it: its name is of that
+        month or, where the record came late, of a later one.
+        """
+        wanted = sorted(latest)
+        found, changed = dict[str, str](), set[str]()
         for start in range(0, len(wanted), BATCH):
             rows = await self._store.names_of(wanted[start : start + BATCH])
-            found |= await self._opened(rows)
-        return found
+            early = {name.pseudonym for name, _ in rows if name.month < latest[name.pseudonym]}
+            known = await self._opened(row for row in rows if row[0].pseudonym not in early)
+            found |= known.addresses
+            changed |= {*known.changed, *early}
+        return Known(found, changed)
 
     def _month_key(self, month: str) -> bytes | None:
         """Return a month's key, if it is there in clear or sealed."""
+        if month not in self._months:
+            self._months[month] = self._find_month_key(month)
+        return self._months[month]
+
+    def _find_month_key(self, month: str) -> bytes | None:
         key = self._keys.find_month(month)
         file = self._keys.sealed_month(month)
         if key is None and file.exists():
@@ -58,19 +85,27 @@ class Names:
             key = open_month(sealed, month, private) if private else None
         return key
 
-    async def _opened(self, rows: Iterable[tuple[StoredName, str]]) -> dict[str, str]:
-        """Return the addresses in some names, by pseudonym; each takes a tenth of a millisecond."""
-        return await asyncio.to_thread(
-            lambda: {
-                name.pseudonym: self._open(name, self._privates[public])
-                for name, public in rows
-                if public in self._privates
-            }
+    async def _opened(self, rows: Iterable[tuple[StoredName, str]]) -> Known:
+        """Return the addresses in some names; each takes a tenth of a millisecond."""
+        openable = [(name, self._privates[key]) for name, key in rows if key in self._privates]
+        opened = await asyncio.to_thread(
+            lambda: {name.pseudonym: self._address(name, private) for name, private in openable}
         )
+        addresses = {pseudonym: said for pseudonym, said in opened.items() if said is not None}
+        return Known(addresses, opened.keys() - addresses.keys())
 
-    def _open(self, name: StoredName, private: PrivateKey) -> str:
+    def _address(self, name: StoredName, private: PrivateKey) -> str | None:
+        """Return the address in a name, None where it is not what its pseudonym was made of."""
         info = name_info(name.pseudonym, name.month, name.sort)
-        return unpad(private.open(name.sealed, info))
+        try:
+            address = unpad(private.open(name.sealed, info))
+        except (SealBroken, ValueError):
+            return None
+        key = self._month_key(name.month)
+        if key is None:
+            return address if self._keys.is_destroyed(name.month) else None
+        made = keyed(key, name.sort, address.encode())
+        return address if hmac.compare_digest(made, name.pseudonym) else None
 
 
 async def needed_keys(store: NameStore, keys: KeyRing, months: Iterable[str]) -> set[str]:

@@ -116,5 +116,6 @@ def _requests(section: ArchiveSection, parts: Parts, plugins: Sequence[Plugin]) 
         generations=generations,
         key=parts.signing_key,
         clock=parts.clock,
+        uptime=time.monotonic,
         random=secrets.token_bytes,
     )

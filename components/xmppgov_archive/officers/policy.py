@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from xmppgov.archive.leaf import ROLES
 from xmppgov.errors import Conflict, NotAllowed, Unexpected
 from xmppgov.i18n import Texts
-from xmppgov_archive.officers.model import Event, Standing, State
+from xmppgov_archive.officers.model import Event, Standing, State, Step
 
 texts = Texts("xmppgov_archive")
 
@@ -53,6 +53,11 @@ def after(state: State, event: Event) -> State:
     if following is None:
         raise Unexpected(_MEANINGS[state])
     return following
+
+
+def stepped(standing: Standing, state: State, step: Step, n: int | None = None) -> Standing:
+    """Return how a request stands once a step has brought it to a state."""
+    return standing._replace(state=state, n=n, steps=(*standing.steps, step))
 
 
 def check_request(kind: str, role: str | None) -> str:

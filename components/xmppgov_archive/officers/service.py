@@ -1,7 +1,8 @@
 """The officers' use cases: make a request, hand in a code, refuse, read the answer, run out.
 
 A request's key, whom it is about, the codes and the answer are in this object only. A restart
-forgets them, and with them the request (docs/decisions/0100).
+forgets them, and with them the request (docs/decisions/0100). What the database has of a request
+that lives is its copy, and is not asked (docs/decisions/0157).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from xmppgov_archive.officers.policy import (
     check_officer,
     check_request,
     first_state,
+    stepped,
 )
 from xmppgov_archive.officers.store import RequestStore
 from xmppgov_archive.records.service import Archive
@@ -55,7 +57,8 @@ class Requests:
     """The requests of one archive; an async context manager.
 
     `executors` do what is granted, by kind. `generations` are the resolving keys, the newest
-    first. `clock` returns ms UTC, `random(n)` n random bytes.
+    first. `clock` returns ms UTC, `uptime` seconds of a clock that nobody can set, `random(n)` n
+    random bytes.
     """
 
     def __init__(
@@ -68,10 +71,12 @@ class Requests:
         generations: Sequence[Generation],
         key: SigningKey,
         clock: Callable[[], int],
+        uptime: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
         self._archive, self._store, self._executors = archive, store, executors
-        self._rules, self._key, self._clock, self._random = rules, key, clock, random
+        self._rules, self._key, self._random = rules, key, random
+        self._clock, self._uptime = clock, uptime
         self._generations = {made.public: made for made in generations if made.commitments}
         self._newest = generations[0].public
         self._live: dict[str, Live] = {}
@@ -105,16 +110,15 @@ class Requests:
         """
         role, needed = await self.check(address, kind, purpose, scope)
         async with self._turn:
-            await self._check_room(address)
+            self._check_room(address)
             live = self._new(address, role, kind, purpose, case, scope, sorted(needed))
-            standing = _first(live.request)
-            if standing.state is State.GRANTED:
-                await self._execute(live, standing, (role,), {})
+            if live.standing.state is State.GRANTED:
+                await self._execute(live, (role,), {})
             else:
                 async with self._store.transaction():
-                    await self._store.add(standing)
-            self._live[standing.hash] = live
-        return Made(standing, live.request, live.text)
+                    await self._store.add(live.standing)
+            self._live[live.request.hash] = live
+        return _made(live)
 
     async def check(
         self, address: str, kind: str, purpose: str, scope: Scope
@@ -142,18 +146,19 @@ class Requests:
             Conflict, Unexpected, NotFound: the request takes no code of this role.
         """
         async with self._turn:
-            standing, live = await self._waiting(start)
-            role = check_officer(standing, self.role(address), address)
-            check_first(standing, role)
-            state = after(standing.state, Event.APPROVE)
+            live = await self._waiting(start)
+            role = check_officer(live.standing, self.role(address), address)
+            check_first(live.standing, role)
+            state = after(live.standing.state, Event.APPROVE)
             self._take(live, role, text)
             if state is State.GRANTED:
-                await self._grant(live, standing, role)
+                await self._grant(live, role)
             else:
                 step = Step(self._clock(), Event.APPROVE, role)
                 async with self._store.transaction():
-                    await self._store.advance(standing.hash, state, step)
-        return await self.find(standing.hash)
+                    await self._store.advance(live.request.hash, state, step)
+                live.standing = stepped(live.standing, state, step)
+        return live.standing
 
     async def refuse(self, start: str, address: str) -> Standing:
         """Refuse a request, for good.
@@ -162,18 +167,20 @@ class Requests:
             NotAllowed, Conflict, Unexpected, NotFound: as `hand_in`.
         """
         async with self._turn:
-            standing, _ = await self._waiting(start)
-            role = check_officer(standing, self.role(address), address)
-            await self._end(standing, Event.REFUSE, role)
-        return await self.find(standing.hash)
+            live = await self._waiting(start)
+            role = check_officer(live.standing, self.role(address), address)
+            await self._end(live.standing, Event.REFUSE, role)
+        return await self.find(live.request.hash)
 
     async def requests(self, address: str) -> list[Standing]:
         """Return the newest requests that somebody may see: officers all, others their own."""
         role = self.role(address)
         if role is None:
             raise NotAllowed(texts("Only the archive's officers may do this."))
-        found = await self._store.newest(MOST_LISTED)
-        return [one for one in found if role != "requester" or one.requester == address]
+        found = {one.hash: one for one in await self._store.newest(MOST_LISTED)}
+        found |= {hash: live.standing for hash, live in self._live.items()}
+        newest = sorted(found.values(), key=lambda one: (-one.made, one.hash))[:MOST_LISTED]
+        return [one for one in newest if role != "requester" or one.requester == address]
 
     async def show(self, start: str, address: str) -> Made:
         """Return a request that is still in memory, to officers and to its requester."""
@@ -183,8 +190,8 @@ class Requests:
             raise NotAllowed(texts("Only the archive's officers may do this."))
         live = self._live.get(standing.hash)
         if live is None:
-            raise NotFound(texts("The request has ended, and whom it was about is forgotten."))
-        return Made(standing, live.request, live.text)
+            raise _forgotten()
+        return _made(live)
 
     async def answer(self, start: str, address: str) -> tuple[Made, Answer]:
         """Return what a granted request gives, to its requester only.
@@ -196,33 +203,36 @@ class Requests:
         if standing.requester != address or self.role(address) is None:
             raise NotAllowed(texts("Only who made the request reads its answer."))
         live = self._live.get(standing.hash)
-        if standing.state is not State.GRANTED or live is None or live.answer is None:
+        if standing.state is not State.GRANTED or live is None:
             after(standing.state, Event.CLOSE)
-            raise NotFound(texts("The answer is gone; make the request again."))
-        if self._clock() >= live.shown_until:
-            raise NotFound(texts("The answer is gone; make the request again."))
-        return Made(standing, live.request, live.text), live.answer
+            raise _gone()
+        if live.answer is None or live.is_read(self._clock(), self._uptime()):
+            raise _gone()
+        return _made(live), live.answer
 
     async def find(self, start: str) -> Standing:
         """Return the request whose hash begins with `start`. Raises `NotFound`."""
         start = start.strip().lower()
         short = len(start) < SHORT or not set(start) <= set("0123456789abcdef")
-        found = [] if short else await self._store.find(start)
+        stored = [] if short else await self._store.find(start)
+        found = {one.hash: one for one in stored}
+        if not short:
+            living = (live for hash, live in self._live.items() if hash.startswith(start))
+            found |= {live.request.hash: live.standing for live in living}
         if len(found) != 1:
             raise NotFound(texts("There is no request of this number."))
-        return found[0]
+        return next(iter(found.values()))
 
     async def close_what_is_due(self) -> None:
         """End requests whose time is over, and answers that were there long enough."""
-        now = self._clock()
+        now, uptime = self._clock(), self._uptime()
         async with self._turn:
-            for standing in await self._store.in_states(tuple(WAITING)):
-                if now >= standing.until:
-                    await self._end(standing, Event.EXPIRE, NOBODY)
-            for standing in await self._store.in_states((State.GRANTED,)):
-                live = self._live.get(standing.hash)
-                if live is None or live.answer is None or now >= live.shown_until:
-                    await self._end(standing, Event.CLOSE, NOBODY)
+            for live in list(self._live.values()):
+                if live.standing.state in WAITING:
+                    if live.is_over(now, uptime):
+                        await self._end(live.standing, Event.EXPIRE, NOBODY)
+                elif live.is_read(now, uptime):
+                    await self._end(live.standing, Event.CLOSE, NOBODY)
 
     async def _keep_time(self) -> None:
         while True:
@@ -232,8 +242,9 @@ class Requests:
             except Exception as error:
                 log.error("requests cannot be ended for now", reason=type(error).__name__)
 
-    async def _check_room(self, address: str) -> None:
-        waiting = await self._store.in_states(tuple(WAITING))
+    def _check_room(self, address: str) -> None:
+        standings = [live.standing for live in self._live.values()]
+        waiting = [standing for standing in standings if standing.state in WAITING]
         of_one = sum(standing.requester == address for standing in waiting)
         if len(waiting) >= MOST_WAITING or of_one >= MOST_OF_ONE:
             raise TooMany(texts("Too many requests wait already; wait until some have ended."))
@@ -259,16 +270,20 @@ class Requests:
             request = Request.model_validate(fields)
         except ValueError as error:
             raise BadRequest(texts("A field of the request has not the right form.")) from error
-        return Live(request, request.sign(self._key), private)
+        deadline = self._uptime() + self._rules.approval_time / 1000
+        return Live(request, request.sign(self._key), private, _first(request), deadline)
 
-    async def _waiting(self, start: str) -> tuple[Standing, Live]:
+    async def _waiting(self, start: str) -> Live:
         """Return a request that waits for officers; where its time is over, it ends now."""
         standing = await self.find(start)
-        if standing.state in WAITING and self._clock() >= standing.until:
+        live = self._live.get(standing.hash)
+        if live and standing.state in WAITING and live.is_over(self._clock(), self._uptime()):
             await self._end(standing, Event.EXPIRE, NOBODY)
-            standing = await self.find(start)
+            standing = standing._replace(state=State.EXPIRED)
         after(standing.state, Event.APPROVE)
-        return standing, self._live[standing.hash]
+        if live is None:
+            raise _forgotten()
+        return live
 
     def _take(self, live: Live, role: str, text: str) -> None:
         try:
@@ -277,11 +292,11 @@ class Requests:
             log.warning("a code holds a wrong share", role=role, request=live.request.id)
             raise
 
-    async def _grant(self, live: Live, standing: Standing, role: str) -> None:
+    async def _grant(self, live: Live, role: str) -> None:
         """Grant a request by its last code, which counts only if all of it succeeds."""
-        roles = tuple(sorted({*standing.approved, role}))
+        roles = tuple(sorted({*live.standing.approved, role}))
         try:
-            await self._execute(live, standing, roles, live.keys(), role)
+            await self._execute(live, roles, live.keys(), role)
         except BaseException:
             live.codes.pop(role, None)
             raise
@@ -290,23 +305,27 @@ class Requests:
     async def _execute(
         self,
         live: Live,
-        standing: Standing,
         roles: tuple[str, ...],
         keys: Mapping[str, PrivateKey],
         role: str | None = None,
     ) -> None:
         """Do what a request asks for; `role` is that of the officer who granted it last."""
+        standing = live.standing
 
         async def settle(n: int) -> None:
+            nonlocal standing
             if role is None:
-                await self._store.add(standing._replace(n=n))
+                standing = standing._replace(n=n)
+                await self._store.add(standing)
             else:
                 step = Step(self._clock(), Event.APPROVE, role)
+                standing = stepped(standing, State.GRANTED, step, n)
                 await self._store.advance(standing.hash, State.GRANTED, step, n)
 
-        executor = self._executors[standing.kind]
-        live.answer = await executor.execute(Granted(live.request, roles, keys, settle))
-        live.shown_until = self._clock() + self._rules.answer_time
+        executor = self._executors[live.request.kind]
+        answer = await executor.execute(Granted(live.request, roles, keys, settle))
+        live.standing = standing
+        live.show(answer, self._clock(), self._uptime(), self._rules.answer_time)
         log.info("a request was granted", request=live.request.id, roles=" ".join(roles))
 
     async def _end(self, standing: Standing, event: Event, role: str) -> None:
@@ -318,6 +337,18 @@ class Requests:
             await self._store.advance(standing.hash, state, Step(now, event, role))
         self._live.pop(standing.hash, None)
         log.info("a request has ended", request=standing.hash[:SHORT], state=str(state))
+
+
+def _made(live: Live) -> Made:
+    return Made(live.standing, live.request, live.text)
+
+
+def _forgotten() -> NotFound:
+    return NotFound(texts("The request has ended, and whom it was about is forgotten."))
+
+
+def _gone() -> NotFound:
+    return NotFound(texts("The answer is gone; make the request again."))
 
 
 def _refusal(standing: Standing, role: str, now: int) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from rich.console import Console
 
 from xmppgov.archive import jcs
 from xmppgov.archive.request import (
@@ -16,10 +18,13 @@ from xmppgov.archive.request import (
     AccessScope,
     Request,
     RequestInvalid,
+    is_readable,
     open_request,
     parse_document,
+    printable,
 )
 from xmppgov.tlog.note import SigningKey
+from xmppgov_archive.officers.commands import show_request
 
 KEY = SigningKey("archive.gov.example/2026", bytes(32))
 SCOPE = {
@@ -123,6 +128,34 @@ def test_a_document_with_a_wrong_field_is_refused(change: dict[str, object]) -> 
     fields = {**jcs.decode(request().document()), **change}
     with pytest.raises(RequestInvalid):
         parse_document(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
+
+
+HIDDEN = ["\x1b[2K", "\x9b1B", "\u202e", "\u200b", "\u2028", "\u2066", "\ufeff"]
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_what_is_read_before_approving_is_all_that_is_there(hidden: str) -> None:
+    for name in ("case", "requester", "archive"):
+        with pytest.raises(ValidationError):
+            request(**{name: f"a{hidden}b"})
+    for name in ("people", "rooms", "units"):
+        with pytest.raises(ValidationError):
+            request(scope={name: f"a{hidden}b"})
+
+
+@given(st.text())
+def test_a_terminal_gets_only_what_is_readable(text: str) -> None:
+    shown = printable(text)
+    assert is_readable(shown)
+    assert (shown == text) == is_readable(text)
+
+
+def test_what_is_shown_before_approving_reaches_the_terminal_as_it_is_read() -> None:
+    forged = request().model_copy(update={"case": "2026/17\x1b[2K\u202eX"})
+    out = io.StringIO()
+    show_request(Console(file=out, force_terminal=True, width=120), forged)
+    assert "\\u001b[2K\\u202eX" in out.getvalue()
+    assert "\u202e" not in out.getvalue()
 
 
 def test_a_scope_names_somebody() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -25,7 +25,7 @@ from xmppgov_archive.retention.store import RetentionStore
 
 log = structlog.get_logger()
 SPAN = 3_600_000  # ms whose rows are read at once
-AT_ONCE, PAUSE = 100, 0.01  # records that are opened at once; seconds for others in between
+AT_ONCE, PAUSE = 200, 0.01  # records that are opened at once; seconds for others in between
 Numbers = dict[tuple[int, int], list[int]]
 
 
@@ -87,15 +87,23 @@ class Choice:
         return Chosen(size, holds, [tally.stock() for tally in found], indexes, by_epoch)
 
     async def _tally(self, part: Part, holds: list[Hold], size: int, numbers: Numbers) -> Tally:
-        tally, (start, end) = Tally(part), policy.month_span(part.month)
-        held = policy.holder(holds)
-        for since in range(start, end, SPAN):
-            rows = await self._reading.rows(part, since, min(since + SPAN, end), size)
-            for first in range(0, len(rows), AT_ONCE):
-                some = rows[first : first + AT_ONCE]
-                await asyncio.to_thread(self._count, some, tally, held, numbers)
-                await asyncio.sleep(PAUSE)
+        tally, held = Tally(part), policy.holder(holds)
+        async for rows in self._rows(part, size):
+            await asyncio.to_thread(self._count, rows, tally, held, numbers)
+            await asyncio.sleep(PAUSE)
         return tally
+
+    async def _rows(self, part: Part, size: int) -> AsyncIterator[list[StoredRow]]:
+        """Yield what lies as records of a part, in portions."""
+        start, end = policy.month_span(part.month)
+        rows: list[StoredRow] = []
+        for since in range(start, end, SPAN):
+            rows += await self._reading.rows(part, since, min(since + SPAN, end), size)
+            while len(rows) >= AT_ONCE:
+                yield rows[:AT_ONCE]
+                del rows[:AT_ONCE]
+        if rows:
+            yield rows
 
     def _count(
         self, rows: list[StoredRow], tally: Tally, held: Callable[[Traits], bool], numbers: Numbers

@@ -99,6 +99,7 @@ class Office:
 
     def __init__(self, place: Place) -> None:
         self.place, self.bureau = place, Bureau()
+        self.uptime = 0.0  # seconds
         self.deed: Deed
         self.requests: Requests
         self.parts: Parts
@@ -119,6 +120,7 @@ class Office:
             generations=self.bureau.generations,
             key=self.parts.signing_key,
             clock=lambda: self.place.now,
+            uptime=lambda: self.uptime,
             random=os.urandom,
         )
 

@@ -1,0 +1,236 @@
+"""What whoever writes to the database can make of the officers' requests: nothing unseen."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.unit.archive.batches import record
+from tests.unit.components.archive.conftest import Place
+from tests.unit.components.archive.officers.conftest import (
+    ARCHIVES,
+    DPD,
+    HOUR,
+    JUGE,
+    MINUTE,
+    RSSI,
+    Office,
+)
+from tests.unit.components.archive.officers.test_access import (
+    DAY,
+    OF_ALICE,
+    PEOPLE,
+    Ministry,
+    pairs,
+    talk,
+)
+from xmppgov.archive.leaf import Access, Refusal
+from xmppgov.archive.sealing import PublicKey, pad
+from xmppgov.errors import BadRequest, Conflict, NotAllowed, NotFound, TooMany, Unexpected
+from xmppgov_archive.officers.model import State
+from xmppgov_archive.records.pseudonyms import name_info
+
+
+def sql(place: Place, statement: str, *params: object) -> list[tuple[object, ...]]:
+    database = sqlite3.connect(place.section.database, timeout=10)
+    try:
+        with database:
+            return database.execute(statement, params).fetchall()
+    finally:
+        database.close()
+
+
+@pytest.fixture
+async def ministry(place: Place) -> AsyncIterator[Ministry]:
+    """An archive in which people have talked."""
+    one = Ministry(place)
+    async with one.running():
+        await one.send(*talk(1))
+        yield one
+
+
+async def sentence(ministry: Ministry, **scope: str) -> str:
+    made = await ministry.ask(**scope)
+    await ministry.approve(made, ARCHIVES, DPD)
+    _, answer = await ministry.requests.answer(made.request.id, JUGE)
+    return answer.sentence.in_language("en")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "recipient = (SELECT sender FROM records WHERE seq = 1) WHERE seq = 2",
+        "sender = (SELECT sender FROM records WHERE seq = 1) WHERE seq = 3",
+        "sealed = zeroblob(400), sender = (SELECT sender FROM records WHERE seq = 1) WHERE seq = 2",
+    ],
+)
+async def test_a_row_that_is_moved_into_a_scope_is_not_shown_and_said(
+    ministry: Ministry, change: str
+) -> None:
+    made = await ministry.ask(people=PEOPLE[0])
+    sql(ministry.place, f"UPDATE records SET {change}")
+    await ministry.approve(made, ARCHIVES, DPD)
+    _, answer = await ministry.requests.answer(made.request.id, JUGE)
+    assert len(answer.rows) == 2
+    assert "1 rows and 0 names were changed" in answer.sentence.in_language("en")
+    names = " ".join(value for row in answer.rows for value in row)
+    assert not any(name in names for name in ("carol", "dave", "grp-1"))
+    assert (await ministry.requests.find(made.request.id)).n == 2
+
+
+async def test_another_s_name_in_a_row_of_the_scope_is_not_shown(ministry: Ministry) -> None:
+    dave = "(SELECT recipient FROM records WHERE seq = 2)"
+    sql(ministry.place, f"UPDATE records SET room = {dave} WHERE seq = 1")
+    assert pairs(await ministry.rows(people=PEOPLE[0])) == OF_ALICE[1:]
+    assert "1 rows of 2" in await sentence(ministry, people=PEOPLE[0])
+
+
+async def test_what_no_scope_asks_for_is_left_out_of_no_count(ministry: Ministry) -> None:
+    assert await sentence(ministry, people=PEOPLE[0]) == "2 rows of 2."
+
+
+def forge(ministry: Ministry, month: str | None = None) -> None:
+    """Seal another's address to the officers' key, behind the sender of the first record."""
+    sender, own = sql(
+        ministry.place,
+        "SELECT pseudonym, month FROM names WHERE pseudonym ="
+        " (SELECT sender FROM records WHERE seq = 1)",
+    )[0]
+    month = month or str(own)
+    box = PublicKey(bytes.fromhex(ministry.bureau.public)).seal(
+        pad("innocent@gov.localhost"), name_info(str(sender), month, "person")
+    )
+    statement = "UPDATE names SET sealed = ?, month = ? WHERE pseudonym = ?"
+    sql(ministry.place, statement, box, month, sender)
+
+
+@pytest.mark.parametrize("month", [None, "2026-02", "2025-01"])
+async def test_nobody_is_named_who_is_not_behind_the_pseudonym(
+    ministry: Ministry, month: str | None
+) -> None:
+    forge(ministry, month)
+    rows = await ministry.rows(people=PEOPLE[0])
+    assert len(rows) == 2
+    assert "innocent" not in str(rows)
+    assert "0 rows and 1 names were changed" in await sentence(ministry, people=PEOPLE[0])
+    assert await ministry.rows(people="innocent@gov.localhost") == []
+
+
+@pytest.mark.parametrize("fate", ["seal", "destroy"])
+async def test_names_of_a_month_that_has_ended_are_compared_as_far_as_its_key_is_there(
+    place: Place, fate: str
+) -> None:
+    one = Ministry(place)
+    one.configure(month_keys=fate)
+    async with one.running():
+        await one.send(*talk(1))
+    place.now += 40 * DAY
+    async with one.running():
+        assert pairs(await one.rows(people=PEOPLE[0])) == OF_ALICE
+        forge(one)
+        named = "innocent" in str(await one.rows(people=PEOPLE[1]))
+        assert named == (fate == "destroy")  # then only `verify` finds it, for the day has ended
+    assert "pseudonym-changed" in (await place.verify()).counts
+
+
+CHANGED = "UPDATE requests SET requester = ?, role = 'requester', until = until + 9999999999"
+
+
+async def test_who_asked_and_until_when_is_not_asked_of_the_database(office: Office) -> None:
+    async with office.running() as requests:
+        made = await office.ask(ARCHIVES)
+        sql(office.place, CHANGED, JUGE)
+        with pytest.raises(NotAllowed):
+            await office.approve(made, ARCHIVES)
+        assert [one.requester for one in await requests.requests(DPD)] == [ARCHIVES]
+        assert await requests.requests(JUGE) == []
+        await office.approve(made, DPD, RSSI)
+        with pytest.raises(NotAllowed):
+            await requests.answer(made.request.id, JUGE)
+        await requests.answer(made.request.id, ARCHIVES)
+        late = await office.ask(ARCHIVES)
+        sql(office.place, CHANGED, JUGE)
+        office.place.now += 24 * HOUR
+        with pytest.raises(Unexpected):
+            await office.approve(late, DPD)
+        entries = await office.controls()
+    assert [(e.kind, e.requester) for e in entries if isinstance(e, Access)] == [
+        ("access", "archivist")
+    ]
+    assert [e.request for e in entries if isinstance(e, Refusal)] == [late.request.hash]
+
+
+async def test_approvals_are_not_asked_of_the_database(office: Office) -> None:
+    async with office.running() as requests:
+        made = await office.ask()
+        sql(office.place, "UPDATE requests SET state = 'half'")
+        step = "INSERT INTO request_steps VALUES (?, 1, 1, 'approve', 'security')"
+        sql(office.place, step, made.request.hash)
+        assert (await requests.find(made.request.id)).state is State.OPEN
+        await office.approve(made, DPD)
+        assert (await requests.find(made.request.id)).approved == ("dpo",)
+        sql(office.place, "DELETE FROM request_steps WHERE event = 'approve'")
+        with pytest.raises(Conflict):
+            await office.approve(made, DPD)
+        assert office.deed.done == []
+        await office.approve(made, ARCHIVES)
+        assert office.deed.done[0].roles == ("archivist", "dpo")
+        sql(office.place, "UPDATE requests SET state = 'half'")
+        with pytest.raises(Unexpected):
+            await office.approve(made, RSSI)
+        assert len(office.deed.done) == 1
+
+
+async def test_a_request_that_only_the_database_has_is_none(office: Office) -> None:
+    async with office.running() as requests:
+        made = await office.ask()
+        await requests.refuse(made.request.id, DPD)
+        sql(office.place, "UPDATE requests SET state = 'open'")
+        with pytest.raises(NotFound):
+            await office.approve(made, RSSI)
+        for _ in range(5):
+            await office.ask()
+        sql(office.place, "UPDATE requests SET state = 'ended'")
+        with pytest.raises(TooMany):
+            await office.ask()
+
+
+@pytest.mark.parametrize("back", [0, 3 * DAY])
+async def test_a_clock_that_is_set_back_gives_no_time(office: Office, back: int) -> None:
+    async with office.running() as requests:
+        made, shown = await office.ask(), await office.ask()
+        await office.approve(shown, DPD, ARCHIVES)
+        office.uptime += 14 * MINUTE / 1000
+        office.place.now += 14 * MINUTE - back
+        await requests.answer(shown.request.id, JUGE)
+        office.uptime += MINUTE / 1000
+        with pytest.raises(NotFound):
+            await requests.answer(shown.request.id, JUGE)
+        await requests.close_what_is_due()
+        assert (await requests.find(shown.request.id)).state is State.ENDED
+        office.uptime += 24 * HOUR / 1000
+        with pytest.raises(Unexpected):
+            await office.approve(made, RSSI)
+        await requests.close_what_is_due()
+        assert (await requests.find(made.request.id)).state is State.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("9999-12-01", "9999-12-31"), ("2026-02-30", "2026-03-01"), ("2026-01-01", "2026-19-39")],
+)
+async def test_days_that_no_calendar_has_make_no_request(
+    ministry: Ministry, first: str, last: str
+) -> None:
+    with pytest.raises(ValueError, match=r"day|month"):
+        await ministry.ask(first, last, people=PEOPLE[0])
+
+
+async def test_a_span_of_centuries_is_refused_at_once(ministry: Ministry) -> None:
+    for last in ("2035-11-01", "2999-12-31"):
+        with pytest.raises(BadRequest):
+            await ministry.ask("2025-11-01", last, people=PEOPLE[0])
+    await ministry.send(record(5))
+    await ministry.ask("2025-11-01", "2035-10-31", people=PEOPLE[0])
