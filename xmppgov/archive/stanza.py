@@ -42,6 +42,7 @@ _REASONS = {"boot", "lost"}
 _ALWAYS = {"seq", "id", "t", "kind", "path", "from", "state"}
 _REQUIRED = _ALWAYS | {"size", "enc"}
 _ALLOWED = _REQUIRED | {"to", "room", "n", "oid", "sid"}
+_MEMBERSHIP, _TRANSFERRED = {"joined", "left"}, {"n", "size", "enc"}
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
@@ -178,7 +179,8 @@ def _parse_item(element: ET.Element) -> Item:
 def _parse_record(a: Mapping[str, str]) -> WireRecord:
     names = a.keys()
     needed = _ALWAYS if a.get("kind") in EVENTS else _REQUIRED
-    if not (names >= needed and names <= _ALLOWED):
+    allowed = _ALLOWED - _TRANSFERRED if a.get("kind") in _MEMBERSHIP else _ALLOWED
+    if not (names >= needed and names <= allowed):
         raise _malformed("record")
     if not _UUID7.fullmatch(a["id"]):
         raise _malformed("id")

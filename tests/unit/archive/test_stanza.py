@@ -94,15 +94,16 @@ def batches(draw: st.DrawFn) -> Batch:
             continue
         kind = draw(st.sampled_from(sorted(KINDS)))
         in_room = kind in ("groupchat", "subject", "joined", "left")
+        membership = kind in ("joined", "left")
         room = draw(addresses) if in_room or kind == "muc-pm" else None
-        event = kind in EVENTS and draw(st.booleans())
+        event = membership or (kind in EVENTS and draw(st.booleans()))
         items.append(
             record(
                 seq,
                 kind=kind,
                 room=room,
                 to=None if in_room else draw(addresses),
-                n=draw(st.none() | st.integers(0, 500)) if room else None,
+                n=draw(st.none() | st.integers(0, 500)) if room and not membership else None,
                 sender=draw(addresses),
                 size=None if event else draw(st.integers(0, 10**6)),
                 enc=None if event else "none",
