@@ -29,6 +29,7 @@ from xmppgov.errors import (
     XmppgovError,
 )
 from xmppgov.i18n import Text, Texts
+from xmppgov.listener import listen, runner
 from xmppgov_alerts.config import Sender, WebhookSection
 from xmppgov_alerts.errors import (
     NoSuchMethod,
@@ -66,31 +67,26 @@ class Webhook:
         app = web.Application(middlewares=[_explain], client_max_size=section.max_body_bytes)
         app.router.add_post("/v1/alerts", self._post)
         app.router.add_get("/v1/alerts/{id}", self._get, allow_head=False)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_protocol_log(),
-            shutdown_timeout=2.0,
-            auto_decompress=False,  # nothing is unpacked for whoever has not signed
-        )
+        self._runner = runner(app, _protocol_log())
+        self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Webhook:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._section.host, self._section.port)
+        host, port = self._section.host, self._section.port
         try:
-            await site.start()
+            self._server = await listen(self._runner, host, port)
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigurationError(
                 texts(
                     "The webhook cannot listen on {host}:{port}: {reason}; choose another "
                     "webhook.port or end the program that has it.",
-                    host=self._section.host,
-                    port=self._section.port,
+                    host=host,
+                    port=port,
                     reason=os.strerror(error.errno) if error.errno else error,
                 )
             ) from error
-        log.info("webhook listens", host=self._section.host, port=self._section.port)
+        log.info("webhook listens", host=host, port=port)
         return self
 
     async def __aexit__(
@@ -99,6 +95,8 @@ class Webhook:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._server is not None:
+            self._server.close()
         await self._runner.cleanup()
 
     async def _post(self, request: web.Request) -> web.Response:
