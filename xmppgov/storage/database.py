@@ -22,6 +22,7 @@ from xmppgov.storage.migrations import Schema, migrate, version_of
 
 texts = Texts("xmppgov")
 Params = Sequence[Any] | dict[str, Any]
+BUSY_TIMEOUT = "PRAGMA busy_timeout=5000"  # ms
 
 
 class Database:
@@ -49,7 +50,7 @@ class Database:
         try:
             await connection.executescript(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                "PRAGMA busy_timeout=5000; PRAGMA secure_delete=ON;"
+                f"{BUSY_TIMEOUT}; PRAGMA secure_delete=ON;"
             )
             path.chmod(0o600)
             await migrate(connection, path, schemas)
@@ -76,7 +77,7 @@ class Database:
         except sqlite3.Error as error:
             raise _unopenable(path, error) from error
         try:
-            await connection.executescript("PRAGMA query_only=ON; PRAGMA busy_timeout=5000;")
+            await connection.executescript(f"PRAGMA query_only=ON; {BUSY_TIMEOUT};")
             await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
         except sqlite3.Error as error:
             await connection.close()
@@ -108,6 +109,21 @@ class Database:
                 if self._connection.in_transaction:
                     await self._to_its_end("ROLLBACK")
                 raise
+
+    async def empty_log(self) -> bool:
+        """Write the log into the database and empty it, so that what was deleted is nowhere.
+
+        Return False where that is not possible now, as while somebody reads; nothing is waited for.
+        """
+        async with self._writer:
+            try:
+                await self._to_its_end("PRAGMA busy_timeout=0")
+                row = await self.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error:
+                return False
+            finally:
+                await self._to_its_end(BUSY_TIMEOUT)
+        return row is not None and row[0] == 0
 
     async def _to_its_end(self, sql: str) -> None:
         """Run a statement; whoever is cancelled meanwhile goes on only when it has ended.

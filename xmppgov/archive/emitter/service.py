@@ -107,6 +107,7 @@ class Emitter:
         self._spool.appended.clear()
         waiting = await self._spool.next(self._limit)
         if waiting is None:
+            await self._spool.forget()
             return None
         known = self._known.get(waiting.epoch.number, 0)
         part = ahead(waiting, known, self._limit, self._archive.size)

@@ -5,7 +5,9 @@ Steps of an event, and what a crash after each one means:
 2. the event and its effect are committed; crash: it is sent after the start;
 3. the commit is noted in the mark, so that a database from before it is noticed ever after;
 4. the archive commits it; crash: it is sent again, with the same content, and answered like new;
-5. its row is deleted.
+5. its row is deleted; crash: the row is there, and is answered for at the start;
+6. when nothing waits, the database's log is emptied, where the row still was; crash: it is emptied
+   after the start.
 """
 
 from __future__ import annotations
@@ -78,6 +80,7 @@ class Spool:
         self._database, self._mark = database, mark
         self._clock, self._random = clock, random
         self._commit, self._before = 0, 0
+        self._remains = True  # of deleted rows, in the database's log
         self._unnoted = asyncio.Event()
         self.appended = asyncio.Event()
 
@@ -149,8 +152,15 @@ class Spool:
         async with self._database.transaction():
             return await self._epochs()
 
+    async def forget(self) -> None:
+        """Leave nothing on the disk of the events that were deleted; where that cannot be now, the
+        next call does it."""
+        if self._remains:
+            self._remains = not await self._database.empty_log()
+
     async def commit(self, epoch: int, upto: int) -> None:
         """Forget every event up to a number, which the archive has."""
+        self._remains = True
         async with self._database.transaction() as tx:
             await tx.execute("DELETE FROM spool WHERE epoch = ? AND seq <= ?", (epoch, upto))
             await self._set_committed(tx, epoch, upto)
@@ -166,6 +176,7 @@ class Spool:
 
     async def lose(self, epoch: int, seq: int) -> None:
         """Give up one event, which the archive cannot take; its number becomes a hole."""
+        self._remains = True
         async with self._database.transaction() as tx:
             await tx.execute("DELETE FROM spool WHERE epoch = ? AND seq = ?", (epoch, seq))
 
