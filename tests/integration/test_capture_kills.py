@@ -23,7 +23,6 @@ ALICE, BOB = "alice@gov.localhost", "bob@gov.localhost"
 SMALL = """
 xmppgov_capture_reserve = 100
 xmppgov_capture_segment_size = 20000
-xmppgov_capture_idle_size = 15000
 xmppgov_capture_boot_id = ENV_XMPPGOV_STATE .. "/boot_id"
 """
 

@@ -57,7 +57,7 @@ function channel:close()
 		self.journal:finish_sync();
 		self:_wake();
 	end
-	self.journal:close();
+	self.journal:close(self.drain and self.drain.acknowledged);
 end
 
 --- Records ---

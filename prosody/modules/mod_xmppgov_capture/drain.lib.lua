@@ -132,9 +132,7 @@ function drain:kick()
 	if not self.settled then return self:_ask(); end
 	if self:_gather() then return; end
 	local parcel = self.pending or self:_collect();
-	if not parcel then
-		return self.journal:release(self.acknowledged);
-	end
+	if not parcel then return self:_release(); end
 	self.pending, self.sent, self.offered = parcel, time_now(), math.max(self.offered, parcel.last);
 	local waiting = math.max(0, self.journal.seq - parcel.last);
 	local batch = batches.batch(self.journal.epoch, parcel.first, parcel.last, waiting, parcel.texts);
@@ -142,6 +140,16 @@ function drain:kick()
 		self:_committed(payload, parcel);
 	end, function (condition, stanza)
 		self:_refused(condition, stanza, parcel);
+	end);
+end
+
+-- Lets the spool forget what the archive has; what it keeps a little longer, also where nothing more is said.
+function drain:_release()
+	local wait = self.journal:release(self.acknowledged);
+	if not wait or self.releasing then return; end
+	self.releasing = self.api:add_timer(wait, function ()
+		self.releasing = nil;
+		self:_release();
 	end);
 end
 
@@ -236,7 +244,7 @@ function drain:_committed(payload, parcel)
 	local entries = parcel.entries;
 	if not entries or entries[1].item or entries[#entries].item then self.lost = 0; end
 	self:_well();
-	self.journal:release(parcel.last);
+	self:_release();
 	self:kick();
 end
 

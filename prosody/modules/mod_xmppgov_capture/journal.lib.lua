@@ -28,16 +28,16 @@ local function open_file(path)
 	return fd, file;
 end
 
--- `options`: folder, boot (this boot's identity), reserve (numbers), segment_size and idle_size
--- (bytes), now (function: unix seconds), log (function: level, format, …).
+-- `options`: folder, boot (this boot's identity), reserve (numbers), segment_size (bytes), keep (seconds, which what
+-- is acknowledged may stay), now (function: unix seconds), log (function: level, format, …).
 --
 -- `seq` is the last number given out, `synced` the last one that is on the disk, `confirmed` the last one up
 -- to which everything is known as handed on, `settled` the last one of which that is on the disk.
 local function new(options)
 	return setmetatable({
 		folder = options.folder, boot = options.boot, reserve = options.reserve,
-		segment_size = options.segment_size, idle_size = options.idle_size,
-		now = options.now, log = options.log,
+		segment_size = options.segment_size, keep = options.keep,
+		now = options.now, log = options.log, left = options.now(),
 		list = {}, lost = {}, amendments = {},
 		seq = 0, reserved = 0, synced = 0, confirmed = 0, settled = 0, durable = 0,
 		missed = 0, carried = 0, -- messages that passed without a record: in this run, and in those before
@@ -295,14 +295,25 @@ function journal:rotate(size)
 	if not ok then self:_fail(err); end
 end
 
--- Deletes the segments that hold nothing behind `acknowledged`; a large current one is closed first.
+-- Leaves the current segment, if it has something that is acknowledged, at most every `keep` seconds: what the
+-- archive has does not stay here. Returns the seconds after which to try again, or nil if there is no need.
+function journal:_leave(acknowledged)
+	if not self.healthy or acknowledged < self.current.first then return nil; end
+	local wait = self.left + self.keep - self.now();
+	if wait > 0 then return math.min(wait, self.keep); end -- the clock may have been put back
+	local current = self.current;
+	self:rotate(1);
+	if self.current == current then return 1; end
+	self.left = self.now();
+end
+
+-- Deletes the segments that hold nothing behind `acknowledged`. Returns what `_leave` does.
 function journal:release(acknowledged)
-	if acknowledged >= self.seq and not self:is_dirty() then
-		self:rotate(self.idle_size);
-	end
+	local wait = self:_leave(acknowledged);
 	while self.list[2] and self.list[2].first <= acknowledged + 1 do
 		os.remove(table.remove(self.list, 1).path);
 	end
+	return wait;
 end
 
 -- Writes anew what was not yet synced: after a failed sync, the kernel may take it for written.
@@ -360,11 +371,13 @@ function journal:skip_to(seq)
 	end
 end
 
--- Confirms and syncs everything, and gives the unused reserved numbers back.
-function journal:close()
+-- Confirms and syncs everything, deletes what is acknowledged, and gives the unused reserved numbers back.
+function journal:close(acknowledged)
 	if not self.fd then return; end
 	self:finish_sync();
 	self:confirm();
+	self.left = -self.keep;
+	self:release(acknowledged or 0);
 	self.reserving = self.seq;
 	self:_write_synced(seal(("n\t%d\t%s"):format(self.seq, self.boot)));
 end

@@ -87,7 +87,7 @@ local NUMBERS = {
 	sync_interval = { 0.02, 0.001 }; -- seconds
 	reserve = { 10000, 1 };
 	segment_size = { 8 * 1024 * 1024, 1 }; -- bytes
-	idle_size = { 256 * 1024, 1 };
+	keep = { 60, 1 }; -- seconds
 };
 
 local function read_numbers(settings)

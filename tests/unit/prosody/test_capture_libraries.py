@@ -27,7 +27,7 @@ end
 local function open(reserve)
     local journal = module:require "journal".new {
         folder = arg[2], boot = "boot", reserve = reserve or 100, segment_size = 1000000,
-        idle_size = 1000000, now = os.time, log = function () end,
+        keep = 60, now = os.time, log = function () end,
     }
     assert(journal:open())
     return journal
@@ -111,7 +111,7 @@ def test_what_passed_while_the_disk_was_full_is_a_hole_after_a_kill(
     for _ = 1, 3 do journal:miss() end
     local second = module:require "journal".new {
         folder = arg[2], boot = arg[3], reserve = 100, segment_size = 1000000,
-        idle_size = 1000000, now = os.time, log = function () end,
+        keep = 60, now = os.time, log = function () end,
     }
     function second:_write_synced() return nil, "No space left on device" end
     assert(not second:open())
@@ -184,6 +184,45 @@ def test_a_new_segment_knows_who_waited_in_the_last_one(tmp_path: Path) -> None:
     assert lua(tmp_path, script).split() == [
         *("2", "1-1accepted"),
         *("2", "1-1accepted", "2-2unconfirmed", "3-3unconfirmed"),
+    ]
+
+
+def test_what_is_acknowledged_does_not_stay(tmp_path: Path) -> None:
+    """For `keep` seconds at most, for an archive that loses its end; and not behind the end."""
+    script = """
+    local now, journal = 1000, open()
+    journal.left = now
+    function journal.now() return now; end
+    local function kept()
+        local found = {}
+        for name in io.popen("cat " .. arg[2] .. "/*.spool"):read("a"):gmatch("counted seq='(%d+)'") do
+            found[#found + 1] = name
+        end
+        return "[" .. table.concat(found, " ") .. "]"
+    end
+    local function say(count)
+        for _ = 1, count do append(journal) end
+        settle(journal)
+    end
+    say(2)
+    print(journal:release(0), kept(), journal:release(1), kept())
+    now = 1010
+    print(journal:release(2), kept())
+    say(2)
+    now = 1060
+    print(journal:release(3), kept(), journal:release(4), kept(), journal:release(4))
+    say(2)
+    now = 500
+    print(journal:release(6), kept())
+    journal:close(6)
+    print(kept(), open().seq)
+    """
+    assert lua(tmp_path, script).splitlines() == [
+        "nil\t[1 2]\t60\t[1 2]",
+        "50\t[1 2]",
+        "nil\t[1 2 3 4]\tnil\t[]\tnil",
+        "60\t[5 6]",
+        "[]\t6",
     ]
 
 
