@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -68,27 +67,6 @@ async def test_what_waits_is_committed_and_then_forgotten(running: Service, door
     assert [len(sent.items) for sent in door.batches] == [500, 500, 201]
     assert [sent.waiting for sent in door.batches] == [701, 201, 0]
     assert [(told.epoch, told.waiting) for told in door.told] == [(NOW, 1201)]
-
-
-def on_disk(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.iterdir())
-
-
-async def test_no_address_stays_on_the_disk(running: Service, door: Door) -> None:
-    """Neither in the database nor in its log; a reader only delays that, and nobody waits."""
-    who = b"alice@gov.localhost"
-    await running.act(*range(1, 30))
-    assert who in on_disk(running.folder)
-    reader = sqlite3.connect(running.folder / "service.db", isolation_level=None)
-    reader.execute("BEGIN")
-    reader.execute("SELECT * FROM spool").fetchone()
-    async with asyncio.timeout(4):  # a busy timeout would take five seconds
-        emitter = await drained(running, door)
-    assert await running.waiting() == []
-    assert who in on_disk(running.folder)
-    reader.close()
-    assert await emitter.step() is None
-    assert who not in on_disk(running.folder)
 
 
 async def test_nothing_is_forgotten_before_it_is_committed(running: Service, door: Door) -> None:
