@@ -13,6 +13,7 @@ local language = module:require "xmppgov_language";
 local content = module:require "xmppgov_policy_content";
 local sentences = module:require "xmppgov_policy_sentences";
 local is_transfer = module:require "xmppgov_policy_transfers";
+local may_be_asked = module:require "xmppgov_policy_requests";
 
 local plaintext_domains = module:get_option_set("xmppgov_policy_plaintext_domains", {});
 local notice_senders = module:get_option_set("xmppgov_policy_notice_senders", {});
@@ -224,19 +225,22 @@ local function strip_request(event)
 end
 
 -- Not every library reads policy-violation in the answer to an IQ.
-local function check_transfer(event)
+local function check_request(event)
 	local origin, stanza = event.origin, event.stanza;
-	if not is_transfer(stanza) or may_be_clear(stanza) then return; end
+	if may_be_clear(stanza) then return; end
+	local transfer = is_transfer(stanza);
+	if not transfer and may_be_asked(stanza) then return; end
 	refused();
-	if origin.send then
-		origin.send(language.error_reply(origin, stanza, "cancel", "not-acceptable", sentences.transfer));
+	if origin.send and (stanza.attr.type == "get" or stanza.attr.type == "set") then
+		local sentence = transfer and sentences.transfer or sentences.strange;
+		origin.send(language.error_reply(origin, stanza, "cancel", "not-acceptable", sentence));
 	end
 	return true;
 end
 
 for _, kind in ipairs { "bare", "full" } do
-	module:hook("pre-iq/" .. kind, check_transfer, 300);
-	module:hook("iq/" .. kind, check_transfer, 300);
+	module:hook("pre-iq/" .. kind, check_request, 300);
+	module:hook("iq/" .. kind, check_request, 300);
 end
 
 for _, kind in ipairs { "bare", "full", "host" } do

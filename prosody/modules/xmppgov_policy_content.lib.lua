@@ -3,42 +3,69 @@
 -- goes. A stanza is changed in place, before anybody else has seen it.
 
 local st = require "util.stanza";
+local jid_resource = require "util.jid".resource;
 local utf8 = require "utf8";
 
-local longest_attribute = 256; -- bytes: enough for an address or an id
+local longest_attribute = 128; -- bytes: enough for an id
+local longest_address, longest_name = 256, 64; -- bytes; in a room, an address ends in a name
 local longest_reaction = 40; -- bytes: enough for an emoji of several code points
 local most_reactions = 20;
-local addresses = { to = true, from = true, by = true, jid = true }; -- in a room, these end in a name
 
 local fallback = "Message chiffré avec OMEMO : votre application ne l'a pas déchiffré. "
 	.. "/ Message encrypted with OMEMO: your app has not decrypted it.";
 
-local signs = { -- namespace -> cleaner, or element name -> cleaner
-	["http://jabber.org/protocol/chatstates"] = "empty";
-	["urn:xmpp:receipts"] = "empty";
-	["urn:xmpp:chat-markers:0"] = "empty";
-	["urn:xmpp:hints"] = "empty";
-	["urn:xmpp:sid:0"] = "empty";
-	["urn:xmpp:message-correct:0"] = "empty";
-	["urn:xmpp:reply:0"] = "empty";
-	["urn:xmpp:eme:0"] = "encryption";
-	["urn:xmpp:occupant-id:0"] = "empty";
-	["urn:xmpp:attention:0"] = "empty";
+local function set(...)
+	local names = {};
+	for _, name in ipairs { ... } do names[name] = true; end
+	return names;
+end
+
+-- Attributes that an element on the list may have; those of `addresses` hold one.
+local addresses = set("to", "from", "by", "jid", "sender", "room");
+local attributes = set("xmlns", "xml:lang", "id", "stamp", "namespace", "for", "start", "end", "sid", "rid", "prekey", "kex",
+	"media", "video", "uri", "thread", "continue", "password", "code", "affiliation", "role", "type", "node", "seconds");
+
+-- Elements inside those that keep what is in them.
+local parts = set("retract", "retracted", "moderate", "moderated", "description", "device", "reason", "success", "busy",
+	"cancel", "decline", "timeout", "gone", "expired", "alternative-session", "connectivity-error", "general-error",
+	"failed-application", "failed-transport", "incompatible-parameters", "media-error", "security-error",
+	"unsupported-applications", "unsupported-transports", "tie-break", "migrated", "jingle", "external", "muji",
+	"body", "subject", "invite", "status", "item", "actor");
+
+local function each(cleaner, ...)
+	local names = {};
+	for _, name in ipairs { ... } do names[name] = cleaner; end
+	return names;
+end
+
+local call = each("known", "propose", "retract", "accept", "proceed", "reject", "finish", "ringing");
+
+local signs = { -- namespace -> element name -> cleaner
+	["http://jabber.org/protocol/chatstates"] = each("empty", "active", "composing", "paused", "inactive", "gone");
+	["urn:xmpp:receipts"] = each("empty", "request", "received");
+	["urn:xmpp:chat-markers:0"] = each("empty", "markable", "received", "displayed", "acknowledged");
+	["urn:xmpp:hints"] = each("empty", "store", "no-store", "no-copy", "no-permanent-store");
+	["urn:xmpp:sid:0"] = each("empty", "origin-id", "stanza-id");
+	["urn:xmpp:message-correct:0"] = { replace = "empty" };
+	["urn:xmpp:reply:0"] = { reply = "empty" };
+	["urn:xmpp:eme:0"] = { encryption = "empty" };
+	["urn:xmpp:occupant-id:0"] = { ["occupant-id"] = "empty" };
+	["urn:xmpp:attention:0"] = { attention = "empty" };
 	["urn:xmpp:carbons:2"] = { private = "empty" };
-	["urn:xmpp:delay"] = "empty";
-	["urn:xmpp:fallback:0"] = "wordless";
-	["urn:xmpp:feature-fallback:0"] = "wordless";
-	["urn:xmpp:fasten:0"] = { ["apply-to"] = "wordless" };
-	["urn:xmpp:message-retract:0"] = "empty";
-	["urn:xmpp:message-retract:1"] = "empty";
-	["urn:xmpp:message-moderate:0"] = "empty";
-	["urn:xmpp:message-moderate:1"] = "empty";
+	["urn:xmpp:delay"] = { delay = "empty" };
+	["urn:xmpp:fallback:0"] = { fallback = "known" };
+	["urn:xmpp:feature-fallback:0"] = { fallback = "known" };
+	["urn:xmpp:fasten:0"] = { ["apply-to"] = "known" };
+	["urn:xmpp:message-retract:0"] = each("empty", "retract", "retracted");
+	["urn:xmpp:message-retract:1"] = each("empty", "retract", "retracted");
+	["urn:xmpp:message-moderate:0"] = each("empty", "moderate", "moderated");
+	["urn:xmpp:message-moderate:1"] = each("empty", "moderate", "moderated");
 	["urn:xmpp:reactions:0"] = { reactions = "reactions" };
-	["urn:xmpp:jingle-message:0"] = "wordless";
-	["urn:xmpp:jingle-message:1"] = "wordless";
-	["urn:xmpp:call-invites:0"] = "wordless";
-	["jabber:x:conference"] = { x = "invitation" };
-	["http://jabber.org/protocol/muc#user"] = { x = "wordless" };
+	["urn:xmpp:jingle-message:0"] = call;
+	["urn:xmpp:jingle-message:1"] = call;
+	["urn:xmpp:call-invites:0"] = each("known", "invite", "retract", "accept", "reject", "left");
+	["jabber:x:conference"] = { x = "empty" };
+	["http://jabber.org/protocol/muc#user"] = { x = "known" };
 	["eu.siacs.conversations.axolotl"] = { encrypted = "legacy_ciphertext" };
 	["urn:xmpp:omemo:2"] = { encrypted = "ciphertext" };
 };
@@ -77,34 +104,38 @@ local function without_text(element)
 	end
 end
 
-local function with_short_attributes(element)
+local function is_short(name, value)
+	if addresses[name] then
+		return #value <= longest_address and #(jid_resource(value) or "") <= longest_name;
+	end
+	return attributes[name] and #value <= longest_attribute and not value:find("%s");
+end
+
+local function with_known_attributes(element)
 	for name, value in pairs(element.attr) do
-		if #value > longest_attribute or not addresses[name] and value:find("%s") then element.attr[name] = nil; end
+		if not is_short(name, value) then element.attr[name] = nil; end
 	end
 	return element;
 end
+cleaners.attributes = with_known_attributes;
 
 function cleaners.empty(element)
 	element:maptags(function () return nil; end);
 	without_text(element);
-	return with_short_attributes(element);
+	return with_known_attributes(element);
 end
 
 function cleaners.wordless(element)
 	without_text(element);
 	element:maptags(cleaners.wordless);
-	return with_short_attributes(element);
+	return with_known_attributes(element);
 end
 
--- The name of a method is a text of the sender's; the namespace says the same.
-function cleaners.encryption(element)
-	element.attr.name = nil;
-	return cleaners.empty(element);
-end
-
-function cleaners.invitation(element)
-	element.attr.reason = nil;
-	return cleaners.empty(element);
+-- The name of an element is a text, too.
+function cleaners.known(element)
+	without_text(element);
+	element:maptags(function (child) return parts[child.name] and cleaners.known(child) or nil; end);
+	return with_known_attributes(element);
 end
 
 local emoji = { -- first and last code points of what reactions are made of: signs, never letters
@@ -138,9 +169,9 @@ function cleaners.reactions(element)
 			return nil;
 		end
 		reaction:maptags(function () return nil; end);
-		return with_short_attributes(reaction);
+		return with_known_attributes(reaction);
 	end);
-	return with_short_attributes(element);
+	return with_known_attributes(element);
 end
 
 local function is_base64(element)
@@ -152,9 +183,9 @@ end
 local function keep_base64(element, keep)
 	without_text(element);
 	element:maptags(function (child)
-		return keep[child.name] and is_base64(child) and with_short_attributes(child) or nil;
+		return keep[child.name] and is_base64(child) and with_known_attributes(child) or nil;
 	end);
-	return with_short_attributes(element);
+	return with_known_attributes(element);
 end
 
 local function with_header(element, clean_header)
@@ -163,7 +194,7 @@ local function with_header(element, clean_header)
 		if child.name == "header" then return clean_header(child); end
 		return child.name == "payload" and is_base64(child) and child or nil;
 	end);
-	return element:get_child("header") and with_short_attributes(element);
+	return element:get_child("header") and with_known_attributes(element);
 end
 
 function cleaners.legacy_ciphertext(element)
@@ -181,7 +212,7 @@ function cleaners.ciphertext(element)
 			keep_base64(keys, { key = true });
 			return keys:get_child("key") and keys;
 		end);
-		return header:get_child("keys") and with_short_attributes(header);
+		return header:get_child("keys") and with_known_attributes(header);
 	end);
 end
 
@@ -209,13 +240,18 @@ local function is_retraction(stanza)
 		or (fastened and fastened:get_child("retract", "urn:xmpp:message-retract:0")) ~= nil;
 end
 
+local function clean_attributes(stanza)
+	for name in pairs(stanza.attr) do
+		if not stanza_attributes[name] then stanza.attr[name] = nil; end
+	end
+end
+
 -- Takes out of a message all that is not on the list; `extra` (optional) may keep more elements.
 -- Returns what went: words (somebody's text) and strange (not known); and whether an act stayed.
 local function clean(stanza, extra)
 	local words_gone, strange_gone, acts_kept = false, false, false;
-	for name in pairs(stanza.attr) do
-		if not stanza_attributes[name] then stanza.attr[name] = nil; end
-	end
+	clean_attributes(stanza);
+	if not is_short("id", stanza.attr.id or "") then stanza.attr.id = nil; end
 	for _, part in ipairs(stanza) do
 		if type(part) == "string" and part:find("%S") then words_gone = true; end
 	end
@@ -246,6 +282,8 @@ end
 
 return {
 	clean = clean;
+	clean_attributes = clean_attributes;
+	clear_text = without_text;
 	cleaners = cleaners;
 	add_fallback = add_fallback;
 	is_encrypted = is_encrypted;

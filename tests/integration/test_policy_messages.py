@@ -132,6 +132,11 @@ SMUGGLERS = {
     "hint": f'<store xmlns="urn:xmpp:hints">{CANARY}</store>',
     "method's name": f'<encryption xmlns="urn:xmpp:eme:0" name="{CANARY}" namespace="x"/>',
     "long attribute": f'<origin-id xmlns="urn:xmpp:sid:0" id="{CANARY * 30}"/>',
+    "unknown attribute": f'<origin-id xmlns="urn:xmpp:sid:0" id="1" says="{CANARY}"/>',
+    "an address's name": f'<delay xmlns="urn:xmpp:delay" from="a@b/{CANARY * 6}"/>',
+    "an element's name": f'<{CANARY} xmlns="urn:xmpp:hints"/>',
+    "a part's name": '<propose xmlns="urn:xmpp:jingle-message:1" id="1">'
+    f'<{CANARY} xmlns="urn:xmpp:jingle:apps:rtp:1"/></propose>',
     "letters as a reaction": '<reactions xmlns="urn:xmpp:reactions:0" id="1">'
     f"<reaction>{CANARY}</reaction></reactions>",
     "reason of a call": '<finish xmlns="urn:xmpp:jingle-message:0" id="1">'
@@ -159,6 +164,17 @@ async def test_no_foreign_attribute_on_the_message(people: People) -> None:
     sender, recipient = people
     arrived = await recipient.get(sender.send(BOB, CIPHERTEXT, secret=CANARY))
     assert CANARY not in text(arrived)
+
+
+@pytest.mark.parametrize("inside", [CIPHERTEXT, SIGNS["chat state"]], ids=["message", "sign"])
+@pytest.mark.parametrize("identity", [CANARY * 20, f"{CANARY} in words"], ids=["long", "words"])
+async def test_no_words_in_the_id(people: People, inside: str, identity: str) -> None:
+    sender, recipient = people
+    recipient.all.clear()
+    sender.stream.send_raw(f'<message to="{BOB}" type="chat" id="{identity}">{inside}</message>')
+    await recipient.get(sender.send(BOB, CIPHERTEXT))
+    assert len(recipient.all) == 2
+    assert CANARY not in text(recipient.all)
 
 
 async def test_a_retraction_loses_its_body(people: People) -> None:
