@@ -81,7 +81,10 @@ def test_its_table_is_the_life_of_a_request() -> None:
 def test_its_table_has_every_command() -> None:
     dialogue = Dialogue(None, lambda: 0, lambda: 0.0)  # type: ignore[arg-type]
     named = set(re.findall(rf"^\| `{NODES}([a-z]+)` \|", PAGE, re.MULTILINE))
-    assert named == {c.node.removeprefix(NODES) for c in dialogue.commands([])} | {"request"}
+    assert named == {c.node.removeprefix(NODES) for c in dialogue.commands([])} | {
+        "request",
+        "succession",
+    }
 
 
 def test_its_account_loads(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from xmppgov.archive.officer import make_key, write_file
 from xmppgov.config import load
 from xmppgov.demo.prosody import Prosody
 from xmppgov_archive.config import Config
-from xmppgov_archive.officers.keys import make_first
+from xmppgov_archive.officers.keys import make_first, renew
 
 PROSODY_MODULES = "policy"
 ACCOUNTS = PEOPLE
@@ -56,6 +57,18 @@ class Machines:
             public.append(f"{role}={key.raw.hex()}")
         make_first(config, public, self.folder)
 
+    def replace(self, *roles: str) -> None:
+        """Some officers have a new key; the next resolving key goes to all three."""
+        public = []
+        for role in ROLES:
+            path = self.folder / f"{role}.key"
+            if role in roles:
+                file, _ = make_key(role, PHRASE, os.urandom, 10)
+                path = self.folder / f"{role}-new.key"
+                path.write_text(write_file(file))
+            public.append(f"{role}={path}")
+        renew(load(Config, self.world.place.config()).archive, public, self.folder)
+
     async def make_keys(self) -> None:
         """Each officer makes a key; the operator makes the shares."""
         public = {}
@@ -69,9 +82,11 @@ class Machines:
         self.world.place.section.resolving_key_file.unlink()
         await self.run("officers", "init", *officers, "--config", str(config))
 
-    def mine(self, role: str) -> tuple[str, ...]:
-        files = ("--share", str(self.folder / f"{role}.share"))
-        key = ("--key", str(self.folder / f"{role}.key"))
+    def mine(
+        self, role: str, shares: Sequence[str] = ("",), keys: Sequence[str] = ("",)
+    ) -> tuple[str, ...]:
+        files = [w for n in shares for w in ("--share", str(self.folder / f"{role}{n}.share"))]
+        key = [w for n in keys for w in ("--key", str(self.folder / f"{role}{n}.key"))]
         return (*files, *key, "--passphrase-file", str(self.phrase))
 
 
@@ -121,6 +136,76 @@ async def test_from_keys_to_an_answer(machines: Machines) -> None:
     assert PHRASE not in "".join(machines.said)
 
 
+async def test_an_officer_is_replaced_and_approves_what_was_there_before(
+    machines: Machines,
+) -> None:
+    run, folder = machines.run, machines.folder
+    machines.have_keys()
+    async with machines.world.running(record(1)):
+        pass
+    # Another data protection officer, who never had a share; the archivist has a new machine.
+    machines.replace("dpo", "archivist")
+    both = ("", "-2")
+    async with machines.world.running():
+        asked = ("officers", "inherit", "--key", str(folder / "dpo-new.key"), "--case", "RH/7")
+        assert "RH/7" in await run(*asked, who="dpd")
+        number = json.loads(await run("requests", "--json", who="rssi"))["requests"][0]["request"]
+        theirs = machines.mine("archivist", both, ("", "-new"))
+        assert not await run("approve", number, *theirs, who="archives")
+        await run("approve", number, *machines.mine("security", both), who="rssi")
+        received = ("officers", "receive", number, "--out", str(folder / "received"))
+        shares = (await run(*received, who="dpd")).split()
+        assert len(shares) == 2
+        await run(*received, who="dpd", status=2)  # nothing is overwritten
+        # What was sealed to the first key takes the share that the new officer has now.
+        await run("request", *SCOPE, who="juge")
+        number = json.loads(await run("requests", "--json", who="rssi"))["requests"][0]["request"]
+        own = [word for share in shares for word in ("--share", share)]
+        key = ("--key", str(folder / "dpo-new.key"), "--passphrase-file", str(machines.phrase))
+        await run("approve", number, *own, *key, who="dpd")
+        await run("approve", number, *machines.mine("security", both), who="rssi")
+        answer = await run("answer", number, "--format", "ndjson", who="juge")
+        assert "bob@gov.localhost" in answer
+
+
+async def test_a_share_goes_to_another_key_without_anybody_else(machines: Machines) -> None:
+    run, folder = machines.run, machines.folder
+    machines.have_keys()
+    file, _ = make_key("dpo", PHRASE, os.urandom, 10)
+    (folder / "next.key").write_text(write_file(file))
+    words = ("officers", "reseal", *machines.mine("dpo"), "--to", str(folder / "next.key"))
+    (made,) = (await run(*words, "--out", str(folder / "next"))).split()
+    async with machines.world.running(record(1)):
+        text = await run("request", *SCOPE, "--out", "-", who="juge")
+        phrase = ("--passphrase-file", str(machines.phrase))
+        old = ("--share", made, *machines.mine("dpo")[2:])
+        await run("approve", "-", *old, stdin=text, status=2)
+        assert "sealed to another officer's key" in machines.said[-1]
+        new = ("--share", made, "--key", str(folder / "next.key"), *phrase)
+        code = await run("approve", "-", *new, stdin=text)
+        number = json.loads(await run("requests", "--json", who="rssi"))["requests"][0]["request"]
+        await run("hand-in", number, who="dpd", stdin=code)
+
+
+async def test_no_code_is_printed_where_the_archive_refuses_it(machines: Machines) -> None:
+    machines.have_keys()
+    async with machines.world.running(record(1)):
+        await machines.run("request", *SCOPE, who="juge")
+        listed = json.loads(await machines.run("requests", "--json", who="rssi"))
+        number = listed["requests"][0]["request"]
+        words = ("approve", number, *machines.mine("dpo"))
+        assert await machines.run(*words, who="rssi", status=1) == ""
+        assert "another officer's share" in machines.said[-1]
+
+
+async def test_a_request_is_shown_in_words(machines: Machines) -> None:
+    machines.have_keys()
+    async with machines.world.running(record(1)):
+        shown = await machines.run("request", *SCOPE, who="juge")
+        assert "alice@gov.localhost" in shown
+        assert "xmppgov-request:" not in shown
+
+
 async def test_refusals_and_mistakes_are_one_line(machines: Machines) -> None:
     run = machines.run
     machines.have_keys()
@@ -146,7 +231,7 @@ async def test_no_name_and_no_code_is_in_a_log(
     async with machines.world.running(record(1, to="zoe.canary@gov.localhost")):
         await run("request", *SCOPE, "--person", "zoe.canary@gov.localhost", who="juge")
         number = json.loads(await run("requests", "--json", who="rssi"))["requests"][0]["request"]
-        text = await run("requests", number, who="rssi")
+        text = await run("requests", number, "--out", "-", who="rssi")
         codes = []
         for role in ("security", "dpo"):
             code = await run("approve", "-", *machines.mine(role), stdin=text)

@@ -113,6 +113,6 @@ async def test_the_same_from_the_command_line(archive: World) -> None:
     status, _, err = await run("archives", "erase", *month)
     assert (status, "held" in err) == (1, True), err
     status, out, err = await run("dpd", "release", "affaire-8", "--case", "2026/18")
-    assert (status, out.startswith("xmppgov-request:")) == (0, True), err
+    assert (status, "affaire-8" in out, "xmppgov-request:" in out) == (0, True, False), err
     status, _, err = await run("juge", "due")
     assert status == 1, err

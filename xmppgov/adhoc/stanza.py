@@ -42,7 +42,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a service answers, as a client reads it: rows by column name, values by field name."""
+    """What a service answers, as a client reads it: rows by column name, values by field name.
+
+    `labels` are what fields are called to people.
+    """
 
     session: str
     status: str
@@ -51,6 +54,7 @@ class Reply:
     fields: dict[str, list[str]]
     columns: list[str]
     rows: list[dict[str, str]]
+    labels: dict[str, str]
 
 
 def refused(condition: str) -> Detail:
@@ -134,6 +138,7 @@ def parse_reply(element: ET.Element) -> Reply:
         fields,
         columns,
         rows,
+        {} if form is None else _labels(form),
     )
 
 
@@ -213,6 +218,11 @@ def _values(form: ET.Element) -> dict[str, list[str]]:
         if name := field.get("var"):
             found[name] = values
     return found
+
+
+def _labels(form: ET.Element) -> dict[str, str]:
+    fields = form.findall(_FIELD)
+    return {field.get("var", ""): field.get("label", "") for field in fields}
 
 
 def _rows(form: ET.Element) -> tuple[list[str], list[dict[str, str]]]:

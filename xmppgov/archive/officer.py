@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 from xmppgov.archive.leaf import ROLES, Digest
 from xmppgov.archive.model import Closed
 from xmppgov.archive.sealing import KEY_SIZE, PrivateKey, PublicKey, SealBroken
-from xmppgov.archive.shares import Share, split
+from xmppgov.archive.shares import Share, restore, split
 from xmppgov.errors import CheckFailed
 from xmppgov.i18n import Texts
 
@@ -102,14 +102,13 @@ def make_generation(
     private = PrivateKey(random(KEY_SIZE))
     public = private.public.raw.hex()
     shares = dict(zip(ROLES, split(private.raw, len(ROLES), NEEDED, random), strict=True))
-    files = [_share_file(role, shares[role], officers[role], public, archive) for role in ROLES]
+    files = [seal_share(role, shares[role], officers[role], public, archive) for role in ROLES]
     committed = {role: commitment(public, role, shares[role]) for role in ROLES}
     return Generation(public, committed), files
 
 
-def _share_file(
-    role: str, share: Share, officer: PublicKey, public: str, archive: str
-) -> ShareFile:
+def seal_share(role: str, share: Share, officer: PublicKey, public: str, archive: str) -> ShareFile:
+    """Return a share of the resolving key `public` (hex), sealed to an officer's key."""
     fields: dict[str, Any] = {
         **{"v": 1, "file": "xmppgov officer share", "role": role, "archive": archive},
         **{"resolving": public, "x": share.x, "officer": officer.raw.hex(), "box": "00"},
@@ -117,6 +116,20 @@ def _share_file(
     unsealed = ShareFile.model_validate(fields)
     box = officer.seal(share.data, unsealed.info())
     return unsealed.model_copy(update={"box": box.hex()})
+
+
+def restored(
+    generation: Generation, role: str, shares: Sequence[Share], officer: PublicKey, archive: str
+) -> ShareFile:
+    """Return the share of `role`, put together from two others, sealed to an officer's key.
+
+    Raises:
+        KeyBroken: the shares are not those of this resolving key.
+    """
+    share = restore(shares, ROLES.index(role) + 1)
+    if not generation.has(role, share):
+        raise KeyBroken(texts("The shares do not give the one that was made."))
+    return seal_share(role, share, officer, generation.public, archive)
 
 
 def open_share(file: ShareFile, key: PrivateKey) -> Share:

@@ -202,12 +202,31 @@ class ReleaseScope(Scope):
         return [(texts("Name of the hold"), self.hold)]
 
 
-Kind = Literal["access", "erase", "release", "hold"]
+class SuccessionScope(Scope):
+    """The shares of the requester's role, which are to be sealed to the key `officer` (hex).
+
+    They are those of the resolving keys `keys`, and of all where these are absent.
+    """
+
+    officer: Digest
+    keys: Keys | None = None
+
+    def words(self) -> Words:
+        """Return it line by line, for people."""
+        found = ", ".join(f"{key[:SHORT]}…" for key in (self.keys or "").split(" ") if key)
+        return [
+            (texts("Sealed to the officer's key"), self.officer),
+            (texts("Shares of the keys"), found or texts("all")),
+        ]
+
+
+Kind = Literal["access", "erase", "release", "hold", "succession"]
 SCOPES: Mapping[str, type[Scope]] = {
     "access": AccessScope,
     "erase": EraseScope,
     "release": ReleaseScope,
     "hold": HoldScope,
+    "succession": SuccessionScope,
 }
 """What each kind of request is about."""
 KIND_TEXTS: Mapping[str, Text] = {
@@ -215,6 +234,7 @@ KIND_TEXTS: Mapping[str, Text] = {
     "erase": texts("Erase records"),
     "release": texts("End a hold"),
     "hold": texts("Keep from erasure"),
+    "succession": texts("Hand an officer's shares to a new key"),
 }
 ROLE_TEXTS: Mapping[str, Text] = {
     "archivist": texts("Archivist"),
@@ -229,6 +249,7 @@ PURPOSE_TEXTS: Mapping[str, Text] = {
     "audit": texts("Internal audit"),
     "retention": texts("Time of keeping is over"),
     "hold-ended": texts("The reason of the hold is over"),
+    "succession": texts("An officer or a machine is replaced"),
 }
 """Purposes that have words of their own; a configuration may name others."""
 

@@ -39,13 +39,27 @@ def combine(shares: Sequence[Share]) -> bytes:
     Raises:
         ValueError: there is none, one comes twice, or they are not equally long.
     """
+    return _interpolate(shares, 0)
+
+
+def restore(shares: Sequence[Share], x: int) -> Share:
+    """Return the share at `x` (1 to 255) of the secret that `shares` are of: a lost one, again.
+
+    Raises:
+        ValueError: as `combine`.
+    """
+    return Share(x, _interpolate(shares, x))
+
+
+def _interpolate(shares: Sequence[Share], at: int) -> bytes:
+    """Return the value at `at` of the polynomials that go through the shares."""
     places = {share.x for share in shares}
     sizes = {len(share.data) for share in shares}
     if len(places) != len(shares) or len(sizes) != 1 or not all(0 < x < 256 for x in places):
         raise ValueError("shares are of one secret, and each is given once")
     secret = bytearray(sizes.pop())
     for share in shares:
-        weight = _weight(share.x, places - {share.x})
+        weight = _weight(share.x, places - {share.x}, at)
         for position, byte in enumerate(share.data):
             secret[position] ^= _multiply(weight, byte)
     return bytes(secret)
@@ -60,11 +74,11 @@ def _evaluate(rows: Sequence[bytes], x: int) -> bytes:
     return bytes(value)
 
 
-def _weight(x: int, others: set[int]) -> int:
-    """Return Lagrange's factor at zero of the share at `x`."""
+def _weight(x: int, others: set[int], at: int) -> int:
+    """Return Lagrange's factor at `at` of the share at `x`."""
     weight = 1
     for other in others:
-        weight = _multiply(weight, _multiply(other, _inverse(other ^ x)))
+        weight = _multiply(weight, _multiply(other ^ at, _inverse(other ^ x)))
     return weight
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from xmppgov.adhoc.client import CommandClient
 from xmppgov.adhoc.model import Values
@@ -22,10 +22,15 @@ from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Text, Texts, terminal_language
 from xmppgov.storage.files import write_file
 from xmppgov_archive.officers.account import AccountSection, connected, needed, through_account
+from xmppgov_archive.officers.keys import require_new
 from xmppgov_archive.officers.model import NODES, PAGE
 
 texts = Texts("xmppgov_archive")
 SHORT = 8  # digits of a request's number
+TextOption = Annotated[
+    Path | None,
+    typer.Option(help="Write the request's text, for `approve`, to this file; - prints it."),
+]
 
 
 @through_account
@@ -39,16 +44,14 @@ def request(
     room: Annotated[list[str] | None, typer.Option(help="A room's address.")] = None,
     unit: Annotated[list[str] | None, typer.Option(help="A unit's id in the directory.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 100,
-    out: Annotated[Path | None, typer.Option(help="Write the request's text to this file.")] = None,
+    out: TextOption = None,
 ) -> None:
-    """Ask the officers for rows with names; print the request's number and its text."""
+    """Ask the officers for rows with names; print the request's number and its words."""
     form = {
         **{"purpose": [purpose], "case": [case], "first": [first], "last": [last]},
         **{"people": person or [], "rooms": room or [], "units": unit or [], "rows": [str(rows)]},
     }
-    reply = _run(needed(account), "request", form)
-    _say(reply.note)
-    _whole(reply, out)
+    asked(needed(account), "request", form, out)
 
 
 @through_account
@@ -57,10 +60,10 @@ def requests(
     number: Annotated[
         str | None, typer.Argument(metavar="[REQUEST]", help="Only this one, whole.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write its text to this file.")] = None,
+    out: TextOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List requests and where they stand, or read one, whole, with its text for `approve`."""
+    """List requests and where they stand, or read one, whole."""
     if number is not None:
         _whole(_run(needed(account), "show", {"request": [number[:SHORT].lower()]}), out)
         return
@@ -69,7 +72,7 @@ def requests(
         typer.echo(json.dumps({"requests": reply.rows}, ensure_ascii=False, indent=2))
         return
     _table(reply, ("request", "what", "case", "by", "state"))
-    _say(reply.note)
+    say(reply.note)
 
 
 @through_account
@@ -81,7 +84,7 @@ def hand_in_code(
     ] = None,
 ) -> None:
     """Hand in the sealed code that `approve` printed."""
-    _say(hand_in(needed(account), number, " ".join(code) if code else sys.stdin.read()))
+    say(hand_in(needed(account), number, " ".join(code) if code else sys.stdin.read()))
 
 
 @through_account
@@ -91,7 +94,7 @@ def refuse(
 ) -> None:
     """Refuse a request, for good."""
     chosen, sure = {"request": [number[:SHORT].lower()]}, {"sure": ["1"]}
-    _say(_run(needed(account), "refuse", chosen, sure).note)
+    say(_run(needed(account), "refuse", chosen, sure).note)
 
 
 @through_account
@@ -108,7 +111,7 @@ def answer(
     if form == "table" and out is None:
         for page in pages:
             _table(page, ("time", "kind", "from", "to", "room"))
-        _say(pages[-1].note)
+        say(pages[-1].note)
         return
     text = "".join(_csv(pages) if form == "csv" else _ndjson(pages))
     if out is None:
@@ -168,14 +171,39 @@ def _run(account: AccountSection, name: str, *pages: Values) -> Reply:
     return connected(account, lambda client: client.run(NODES + name, pages))
 
 
+def asked(account: AccountSection, name: str, form: Values, out: Path | None = None) -> None:
+    """Make a request; print its number and its words, or write its text to a file."""
+    reply = _run(account, name, form)
+    say(reply.note)
+    _whole(reply, out)
+
+
+def answered(account: AccountSection, number: str) -> list[dict[str, str]]:
+    """Return the rows of the answer to a granted request."""
+    pages = connected(account, lambda client: _pages(client, number[:SHORT].lower()))
+    return [row for page in pages for row in page.rows]
+
+
 def _whole(reply: Reply, out: Path | None) -> None:
-    """Print a request's words to people and its text to scripts, or into a file."""
-    (text,) = reply.fields.get("text") or [""]
+    """Print a request's words, or write it as it travels: to a new file, or for a script."""
+    text = "".join(reply.fields.get("text", []))
     if out is None:
+        _words(reply)
+    elif str(out) == "-":
         typer.echo(_lines(text))
     else:
+        require_new(out)
         write_file(out, text.encode() + b"\n", mode=0o600)
-        _say(texts("{path}: written.", path=out))
+        say(texts("{path}: written.", path=out))
+
+
+def _words(reply: Reply) -> None:
+    grid = Table.grid(Column(style="bold"), Column(overflow="fold"), padding=(0, 2))
+    for name, values in reply.fields.items():
+        if name != "text" and reply.labels.get(name):
+            grid.add_row(printable(reply.labels[name]), printable(" ".join(values)))
+    if grid.rows:
+        Console().print(grid, markup=False, highlight=False)
 
 
 def _lines(text: str) -> str:
@@ -194,7 +222,8 @@ def _table(reply: Reply, columns: Sequence[str]) -> None:
         Console().print(table, markup=False, highlight=False)
 
 
-def _say(text: Text | str) -> None:
+def say(text: Text | str) -> None:
+    """Print a sentence beside what is for scripts."""
     Console(stderr=True).print(_lines(str(text)), markup=False, highlight=False, soft_wrap=True)
 
 

@@ -15,22 +15,31 @@ from rich.table import Column, Table
 
 from xmppgov.archive.codes import seal_code
 from xmppgov.archive.leaf import ROLES
-from xmppgov.archive.officer import ShareFile, open_key, open_share
+from xmppgov.archive.officer import ShareFile
 from xmppgov.archive.request import ARMOUR, Request, open_request, printable
 from xmppgov.archive.sealing import PublicKey
 from xmppgov.config import load
-from xmppgov.errors import ConfigurationError, NotAllowed
+from xmppgov.errors import ConfigurationError, NotAllowed, Unreachable
 from xmppgov.i18n import Text, Texts
 from xmppgov.tlog.note import VerifierKey
 from xmppgov_archive.config import Config
 from xmppgov_archive.officers import keys
 from xmppgov_archive.officers.account import AccountSection, through_account
 from xmppgov_archive.officers.asking import hand_in, read_request
-from xmppgov_archive.officers.passphrase import DescriptorOption, FileOption, passphrase
+from xmppgov_archive.officers.passphrase import (
+    DescriptorOption,
+    FileOption,
+    FilesOption,
+    passphrase,
+    phrases,
+)
+from xmppgov_archive.officers.succession.commands import inherit, receive, reseal
 
 texts = Texts("xmppgov_archive")
 _NUMBER = re.compile(r"[0-9a-fA-F]{8,64}")
 app = typer.Typer(help="Make officers' keys, and shares of the key that resolves names.")
+for command in (reseal, inherit, receive):
+    app.command()(command)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
 OfficerOption = Annotated[
     list[str],
@@ -89,17 +98,20 @@ def approve(
         ),
     ],
     share: Annotated[list[Path], typer.Option(help="Your share file; several after a renewal.")],
-    key: Annotated[Path, typer.Option(help="Your key file.")],
+    key: Annotated[
+        list[Path], typer.Option(help="Your key file; several where shares are of several keys.")
+    ],
     account: AccountSection | None,
     vkey: Annotated[
         str | None, typer.Option(help="The archive's public key, if your share's is an older one.")
     ] = None,
-    passphrase_file: FileOption = None,
+    passphrase_file: FilesOption = None,
     passphrase_fd: DescriptorOption = None,
 ) -> None:
     """Read a request, and approve it with your share: print a sealed code, offline.
 
-    The code serves this request and no other. With an account it is handed in at once.
+    The code serves this request and no other. With an account it is handed in at once, and printed
+    only where the archive cannot be reached.
     """
     shares = [keys.read_share(path) for path in share]
     known = [VerifierKey.parse(text) for text in {vkey or file.archive for file in shares}]
@@ -108,13 +120,22 @@ def approve(
     if time.time() * 1000 >= asked.until:
         _say(texts("By this machine's clock the request has run out; the archive may refuse it."))
     fitting = _fitting(asked, shares)
-    private = open_key(keys.read_key(key), passphrase(passphrase_file, passphrase_fd))
-    opened = [open_share(file, private) for file in fitting]
+    own = [keys.read_key(path) for path in key]
+    opened = keys.open_shares(fitting, own, phrases(own, passphrase_file or (), passphrase_fd))
     public = PublicKey(bytes.fromhex(asked.key))
-    code = seal_code(opened, fitting[0].role, asked.hash, public)
-    typer.echo(code)
-    if account is not None:
-        _say(hand_in(account, asked.id, code))
+    _give(seal_code(opened, fitting[0].role, asked.hash, public), asked.id, account)
+
+
+def _give(code: str, number: str, account: AccountSection | None) -> None:
+    """Hand a code in; print it where there is no account, or where nobody can be reached."""
+    if account is None:
+        typer.echo(code)
+        return
+    try:
+        _say(hand_in(account, number, code))
+    except Unreachable:
+        typer.echo(code)
+        raise
 
 
 def show_request(console: Console, request: Request) -> None:

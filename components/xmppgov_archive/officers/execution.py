@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from xmppgov.archive.request import Request
 from xmppgov.archive.sealing import PrivateKey
+from xmppgov.archive.shares import Share
 from xmppgov_archive.officers.model import Answer
 
 
@@ -14,15 +15,16 @@ class Granted(NamedTuple):
     """A request to which enough officers have said yes, in this moment.
 
     `roles` are theirs, in alphabetical order; `keys` the resolving keys that their shares gave, by
-    public key in hex (none where no share was needed). `settle(n)` writes that the request is
-    granted, for `n` rows or records: call it once, within the transaction that writes the log's
-    entry, so that neither is there without the other.
+    public key in hex (none where no share was needed), and `shares` those shares, likewise.
+    `settle(n)` writes that the request is granted, for `n` rows or records: call it once, within
+    the transaction that writes the log's entry, so that neither is there without the other.
     """
 
     request: Request
     roles: tuple[str, ...]
     keys: Mapping[str, PrivateKey]
     settle: Callable[[int], Awaitable[None]]
+    shares: Mapping[str, Sequence[Share]]
 
 
 class Executor(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from xmppgov.archive.leaf import ROLES
@@ -14,11 +14,14 @@ from xmppgov.archive.officer import (
     ShareFile,
     make_generation,
     make_key,
+    open_key,
+    open_share,
     read_file,
     write_file,
     write_generations,
 )
-from xmppgov.archive.sealing import PublicKey
+from xmppgov.archive.sealing import PrivateKey, PublicKey
+from xmppgov.archive.shares import Share
 from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Texts
 from xmppgov.storage import files
@@ -32,7 +35,7 @@ _PUBLIC = re.compile(r"[0-9a-f]{64}")
 
 def write_new_key(role: str, phrase: str, out: Path) -> str:
     """Make an officer's key in a new file; return its public side (hex)."""
-    _require_new(out)
+    require_new(out)
     file, public = make_key(role, phrase, secrets.token_bytes)
     files.write_file(out, write_file(file).encode(), mode=0o600)
     return public.raw.hex()
@@ -43,7 +46,7 @@ def make_first(section: ArchiveSection, officers: Sequence[str], folder: Path) -
 
     `officers` are `role=hex` or `role=file`, one for each role.
     """
-    _require_new(section.resolving_key_file)
+    require_new(section.resolving_key_file)
     return _make(section, officers, folder, [])
 
 
@@ -59,7 +62,7 @@ def _make(
     publics = public_keys(officers)
     names = {role: folder / _share_name(role, len(earlier) + 1) for role in ROLES}
     for path in names.values():
-        _require_new(path)
+        require_new(path)
     generation, shares = make_generation(publics, _vkey(section), secrets.token_bytes)
     for share in shares:
         files.write_file(names[share.role], write_file(share).encode(), mode=0o600)
@@ -79,7 +82,7 @@ def public_keys(officers: Sequence[str]) -> Mapping[str, PublicKey]:
         raise ConfigurationError(
             texts("Name each officer once: --officer security=… --officer archivist=… …")
         )
-    found = {role: _public(role, value) for role, value in named}
+    found = {role: public_key(role, value) for role, value in named}
     if len({key.raw for key in found.values()}) != len(ROLES):
         raise ConfigurationError(texts("Two officers have the same key; each needs their own."))
     return found
@@ -95,14 +98,50 @@ def read_share(path: Path) -> ShareFile:
     return read_file(ShareFile, read_text(path))
 
 
-def _public(role: str, value: str) -> PublicKey:
+def open_shares(
+    shares: Iterable[ShareFile], keys: Sequence[KeyFile], phrase: Callable[[KeyFile], str]
+) -> list[Share]:
+    """Open shares, each with the one of an officer's keys to which it is sealed.
+
+    `phrase` says the passphrase of a key, and is asked for those that are needed, once.
+
+    Raises:
+        ConfigurationError: the key of a share is not among them.
+        KeyBroken: a passphrase is wrong, or a file was changed.
+    """
+    files = {key.public: key for key in keys}
+    opened: dict[str, PrivateKey] = {}
+    found = []
+    for share in shares:
+        file = files.get(share.officer)
+        if file is None:
+            raise ConfigurationError(
+                texts(
+                    "The share of key {key}… is sealed to another officer's key than yours; name "
+                    "that with --key, or ask for your shares anew: xmppgov archive officers "
+                    "inherit",
+                    key=share.resolving[:8],
+                )
+            )
+        if file.public not in opened:
+            opened[file.public] = open_key(file, phrase(file))
+        found.append(open_share(share, opened[file.public]))
+    return found
+
+
+def public_key(role: str | None, value: str) -> PublicKey:
+    """Read an officer's public key: its hex, a file with that, or the officer's key file.
+
+    Raises:
+        ConfigurationError: there is none, or it is of another role than `role`.
+    """
     if _PUBLIC.fullmatch(value):
         return PublicKey(bytes.fromhex(value))
     text = read_text(Path(value))
     if _PUBLIC.fullmatch(text.strip()):
         return PublicKey(bytes.fromhex(text.strip()))
     file = read_file(KeyFile, text)
-    if file.role != role:
+    if role is not None and file.role != role:
         raise ConfigurationError(
             texts("{path}: the key is of the role {role}.", path=value, role=file.role)
         )
@@ -132,7 +171,8 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def _require_new(path: Path) -> None:
+def require_new(path: Path) -> None:
+    """Raise `ConfigurationError` where there is a file already."""
     if path.exists():
         raise ConfigurationError(
             texts("{path}: it is there already, and is not overwritten.", path=path)

@@ -78,11 +78,19 @@ class Live:
             )
         self.codes[role] = shares
 
+    def shares(self) -> dict[str, list[Share]]:
+        """Return the shares in the codes, by the public side of their resolving key."""
+        publics = self.request.resolving.split(" ")
+        return {
+            public: [shares[position] for shares in self.codes.values()]
+            for position, public in enumerate(publics)
+        }
+
     def keys(self) -> dict[str, PrivateKey]:
         """Return the resolving keys that the codes give, each compared with its public side."""
         found = {}
-        for position, public in enumerate(self.request.resolving.split(" ")):
-            key = PrivateKey(combine([shares[position] for shares in self.codes.values()]))
+        for public, shares in self.shares().items():
+            key = PrivateKey(combine(shares))
             if key.public.raw.hex() != public:
                 raise LocalFault(texts("The shares do not give the key that was made."))
             found[public] = key

@@ -21,6 +21,7 @@ from xmppgov_archive.officers.execution import Executor
 from xmppgov_archive.officers.months import MonthEnds
 from xmppgov_archive.officers.service import Requests, Rules
 from xmppgov_archive.officers.store import MonthStore, NameStore, RequestStore
+from xmppgov_archive.officers.succession.service import Successions, succession_subject
 from xmppgov_archive.parts import Parts
 from xmppgov_archive.records.keys import load_generations, load_public_key
 
@@ -62,7 +63,7 @@ async def office(
             access_subject(section.officers.purposes, section.officers.most_rows, parts.clock),
             _accesses(section, parts, reading, names),
         )
-        every = (access, *plugins)
+        every = (access, _succession(section, parts), *plugins)
         requests = await stack.enter_async_context(_requests(section, parts, every))
         dialogue = Dialogue(requests, parts.clock, time.monotonic)
         yield Office(months, requests, dialogue.commands([p.subject for p in every]))
@@ -94,6 +95,16 @@ def _accesses(
         most_rows=section.officers.most_rows,
         clock=parts.clock,
     )
+
+
+def _succession(section: ArchiveSection, parts: Parts) -> Plugin:
+    executor = Successions(
+        archive=parts.archive,
+        generations=load_generations(section.resolving_key_file),
+        vkey=str(parts.signing_key.verifier),
+        clock=parts.clock,
+    )
+    return Plugin(succession_subject(), executor)
 
 
 def _requests(section: ArchiveSection, parts: Parts, plugins: Sequence[Plugin]) -> Requests:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from xmppgov.archive.officer import KeyFile
 from xmppgov.config import read_secret
 from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Texts
@@ -17,6 +19,13 @@ SHORTEST, LONGEST = 10, 1000  # characters
 FileOption = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="A file with the passphrase, that only you may read."),
+]
+FilesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--passphrase-file",
+        help="A file with the passphrase, that only you may read; with several keys, one each.",
+    ),
 ]
 DescriptorOption = Annotated[
     int | None,
@@ -40,6 +49,26 @@ def passphrase(file: Path | None, descriptor: int | None, *, new: bool = False) 
     if new and len(found) < SHORTEST:
         raise ConfigurationError(texts("A passphrase has at least {n} characters.", n=SHORTEST))
     return found
+
+
+def phrases(
+    keys: Sequence[KeyFile], files: Sequence[Path], descriptor: int | None
+) -> Callable[[KeyFile], str]:
+    """Return what says the passphrase of a key; one file or one descriptor serves for all.
+
+    Raises:
+        ConfigurationError: there are several files, and not one for each key.
+    """
+    if len(files) not in (0, 1, len(keys)):
+        raise ConfigurationError(
+            texts("Name one --passphrase-file, or one for each --key, in the same order.")
+        )
+    if descriptor is not None:
+        said = passphrase(None, descriptor)
+        return lambda _key: said
+    several = dict(zip((key.public for key in keys), files, strict=len(files) > 1))
+    one = files[0] if files else None
+    return lambda key: passphrase(several.get(key.public, one), None)
 
 
 def _from_descriptor(descriptor: int) -> str:

@@ -11,13 +11,14 @@ from xmppgov_archive.officers.model import Event, Standing, State, Step
 
 texts = Texts("xmppgov_archive")
 
-APPROVALS: Mapping[str, int] = {"access": 2, "erase": 2, "release": 2, "hold": 0}
+APPROVALS: Mapping[str, int] = {"access": 2, "erase": 2, "release": 2, "hold": 0, "succession": 2}
 """How many officers other than the requester each kind of request needs."""
 REQUESTERS: Mapping[str, frozenset[str]] = {
     "access": frozenset({*ROLES, "requester"}),
     "erase": frozenset(ROLES),
     "release": frozenset(ROLES),
     "hold": frozenset(ROLES),
+    "succession": frozenset(ROLES),
 }
 """Who may make a request of each kind."""
 

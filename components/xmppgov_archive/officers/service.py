@@ -323,7 +323,7 @@ class Requests:
                 await self._store.advance(standing.hash, State.GRANTED, step, n)
 
         executor = self._executors[live.request.kind]
-        answer = await executor.execute(Granted(live.request, roles, keys, settle))
+        answer = await executor.execute(Granted(live.request, roles, keys, settle, live.shares()))
         live.standing = standing
         live.show(answer, self._clock(), self._uptime(), self._rules.answer_time)
         log.info("a request was granted", request=live.request.id, roles=" ".join(roles))

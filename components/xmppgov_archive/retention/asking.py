@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from xmppgov.adhoc.model import Values
-from xmppgov.adhoc.stanza import Reply
 from xmppgov_archive.officers.account import AccountSection, connected, needed, through_account
+from xmppgov_archive.officers.asking import TextOption, asked, say
 from xmppgov_archive.officers.model import NODES
 from xmppgov_archive.retention.tables import show_due
 
@@ -38,7 +37,7 @@ def hold(
         **{"people": person or [], "rooms": room or [], "units": unit or []},
         **{"classes": class_ or [], "first": [first], "last": [last]},
     }
-    _asked(account, "hold", {field: said for field, said in form.items() if any(said)})
+    asked(needed(account), "hold", {field: said for field, said in form.items() if any(said)})
 
 
 @through_account
@@ -47,9 +46,11 @@ def release(
     name: Annotated[str, typer.Argument(help="The hold's name.")],
     case: CaseOption,
     purpose: PurposeOption = "hold-ended",
+    out: TextOption = None,
 ) -> None:
     """Ask for the end of a hold, which two officers approve."""
-    _asked(account, "release", {"hold": [name], "case": [case], "purpose": [purpose]})
+    form = {"hold": [name], "case": [case], "purpose": [purpose]}
+    asked(needed(account), "release", form, out)
 
 
 @through_account
@@ -60,10 +61,11 @@ def erase(
     case: CaseOption,
     class_: Annotated[str, typer.Option("--class", help="The class of records.")] = "messages",
     purpose: PurposeOption = "retention",
+    out: TextOption = None,
 ) -> None:
     """Ask for the erasure of months whose time is over, which two officers approve."""
     form = {"class": [class_], "months": month, "visa": [visa]}
-    _asked(account, "erase", {**form, "case": [case], "purpose": [purpose]})
+    asked(needed(account), "erase", {**form, "case": [case], "purpose": [purpose]}, out)
 
 
 @through_account
@@ -71,16 +73,4 @@ def due(account: AccountSection | None) -> None:
     """Show what may be erased, as the running archive sees it."""
     reply = connected(needed(account), lambda client: client.run(NODES + "preview"))
     show_due(Console(), reply.rows)
-    _say(reply.note)
-
-
-def _asked(account: AccountSection | None, name: str, form: Values) -> None:
-    """Make a request; print its number, and its text for `approve` where it waits."""
-    reply: Reply = connected(needed(account), lambda client: client.run(NODES + name, [form]))
-    _say(reply.note)
-    for text in reply.fields.get("text", []):
-        typer.echo(text)
-
-
-def _say(text: str) -> None:
-    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+    say(reply.note)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xmppgov.archive.shares import Share, _inverse, _multiply, combine, split
+from xmppgov.archive.shares import Share, _inverse, _multiply, combine, restore, split
 
 
 def plain_multiply(a: int, b: int) -> int:
@@ -53,6 +53,13 @@ def test_one_share_of_two_says_nothing(secret: bytes, other: bytes) -> None:
     # f(0) = other, f(1) = share: so f(2) = other + 2 (other + share).
     second = bytes(o ^ _multiply(2, o ^ s) for o, s in zip(other, share.data, strict=True))
     assert combine([share, Share(2, second)]) == other
+
+
+@given(st.binary(min_size=1, max_size=40))
+def test_shares_that_are_enough_give_a_lost_one_again(secret: bytes) -> None:
+    shares = split(secret, 3, 2, os.urandom)
+    for chosen in combinations(shares, 2):
+        assert [restore(chosen, share.x) for share in shares] == shares
 
 
 def test_a_wrong_share_gives_another_secret() -> None:

@@ -184,7 +184,7 @@ def test_approve_shows_the_request_and_prints_a_code(
     wrong = run("approve", str(file), *mine, stdin="another phrase\n")
     assert isinstance(wrong.exception, KeyBroken)
     other = ("--share", str(folder / "dpo.share"), "--key", str(made["security"]))
-    assert isinstance(run("approve", str(file), *other, *secret).exception, KeyBroken)
+    assert isinstance(run("approve", str(file), *other, *secret).exception, ConfigurationError)
 
 
 def test_approve_refuses_what_the_archive_has_not_signed(
