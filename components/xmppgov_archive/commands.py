@@ -18,6 +18,7 @@ from xmppgov.archive.report import Report
 from xmppgov.config import load
 from xmppgov.errors import CheckFailed, ConfigurationError, NotFound
 from xmppgov.i18n import Texts
+from xmppgov.storage.files import write_file
 from xmppgov_archive.config import Config
 from xmppgov_archive.exports.commands import check, export
 from xmppgov_archive.inspection import tables
@@ -119,7 +120,7 @@ def prove(
 
     found = _run(config, proof)
     if out is not None:
-        out.write_bytes(found.file)
+        write_file(out, found.file, mode=0o600)
     document = {
         "index": found.idx,
         "leaf": base64.b64encode(found.leaf).decode(),

@@ -11,7 +11,7 @@ from xmppgov.archive.batch import EVENTS, MESSAGES
 from xmppgov.archive.day import DAY
 from xmppgov.archive.leaf import ROLES
 from xmppgov.archive.model import Label
-from xmppgov.archive.request import PURPOSE_TEXTS
+from xmppgov.archive.request import CONFLICT, PURPOSE_TEXTS
 from xmppgov.config import (
     ConfigPath,
     ListenSection,
@@ -63,6 +63,13 @@ class OfficersSection(Section):
         """Return the role of each account."""
         named = {"requester": self.requesters, **{role: getattr(self, role) for role in ROLES}}
         return {address: role for role, accounts in named.items() for address in accounts}
+
+    @model_validator(mode="after")
+    def _free_purposes(self) -> Self:
+        """Refuse the purpose by which the log says something else."""
+        if CONFLICT in self.purposes:
+            raise ValueError(f"{CONFLICT} is what the log calls a batch that it refused")
+        return self
 
     @model_validator(mode="after")
     def _one_role_each(self) -> Self:

@@ -9,6 +9,7 @@ import pytest
 from slixmpp.exceptions import IqError
 
 from tests.streams import component_section, connected, logged_in
+from xmppgov.adhoc import component
 from xmppgov.adhoc.client import CommandClient
 from xmppgov.adhoc.component import LIFETIME, MOST_OF_ONE, Commands
 from xmppgov.adhoc.model import (
@@ -71,6 +72,7 @@ async def clock(prosody: Prosody) -> AsyncIterator[Clock]:
     commands = [
         Command("repeat", said("Repeat"), lambda _: True, (ask, again, end)),
         Command("hers", said("Hers"), lambda bare: bare.startswith("alice@"), (end,)),
+        Command("pooled", said("His"), lambda bare: bare.startswith("bob@"), (ask, again), "few"),
     ]
     Commands(
         stream, commands, clock=lambda: clock.now, random=lambda n: next(ids).to_bytes(n, "big")
@@ -88,7 +90,7 @@ async def test_a_command_from_its_list_to_its_table(prosody: Prosody, clock: Clo
         assert reply.rows == [{"word": "echo"}] * 3
     async with logged_in(prosody, "bob@gov.localhost") as bob:
         client = CommandClient(bob, HOST)
-        assert await client.names() == {"repeat": "Repeat"}
+        assert await client.names() == {"repeat": "Repeat", "pooled": "His"}
         with pytest.raises(NotAllowed):
             await client.run("hers")
         with pytest.raises(NotFound):
@@ -158,3 +160,21 @@ async def test_a_session_is_one_person_s_and_does_not_last(prosody: Prosody, clo
         with pytest.raises(BadRequest):
             await CommandClient(alice, HOST).run("repeat")
         assert (await CommandClient(bob, HOST).run("repeat")).status == "executing"
+
+
+async def test_a_pool_that_is_full_keeps_nobody_from_another(
+    prosody: Prosody, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(component, "MOST_SESSIONS", 3)
+    async with (
+        logged_in(prosody, "alice@gov.localhost") as alice,
+        logged_in(prosody, "bob@gov.localhost") as bob,
+    ):
+        for _ in range(3):
+            await CommandClient(alice, HOST).run("repeat")
+        with pytest.raises(BadRequest):
+            await CommandClient(bob, HOST).run("repeat")
+        for _ in range(3):
+            assert (await CommandClient(bob, HOST).run("pooled")).status == "executing"
+        with pytest.raises(BadRequest):
+            await CommandClient(bob, HOST).run("pooled")

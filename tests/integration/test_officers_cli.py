@@ -107,6 +107,7 @@ async def test_from_keys_to_an_answer(machines: Machines) -> None:
     async with machines.world.running(*(record(n) for n in range(1, 121))):
         file = folder / "request.txt"
         await run("request", *SCOPE, "--out", str(file), who="juge")
+        assert file.stat().st_mode & 0o077 == 0  # it names people
         listed = json.loads(await run("requests", "--json", who="archives"))
         (row,) = listed["requests"]
         number = row["request"]

@@ -28,7 +28,7 @@ from xmppgov.xmpp.handlers import Request, serve
 
 texts = Texts("xmppgov")
 LIFETIME = 900_000  # ms from the last step to the end of a session
-MOST_SESSIONS, MOST_OF_ONE = 500, 10
+MOST_SESSIONS, MOST_OF_ONE = 500, 10  # of each pool of commands
 ID_SIZE = 16  # bytes
 
 
@@ -106,8 +106,9 @@ class Commands:
             raise BadRequest(texts("The command has no such step now."), refused("bad-action"))
         self._expire()
         sender = request.sender
-        own = [e for e in self._executions.values() if e.session.bare == sender.bare]
-        if len(own) >= MOST_OF_ONE or len(self._executions) >= MOST_SESSIONS:
+        running = [e for e in self._executions.values() if e.command.pool == command.pool]
+        own = sum(execution.session.bare == sender.bare for execution in running)
+        if own >= MOST_OF_ONE or len(running) >= MOST_SESSIONS:
             raise TooMany(texts("Too many commands are under way; finish or cancel one."))
         id = self._random(ID_SIZE).hex()
         session = Session(sender.full, sender.bare, request.language)

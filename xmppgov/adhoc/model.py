@@ -96,12 +96,17 @@ A `NotAllowed` ends the command; any other `RemoteFault` shows the same page aga
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: its node, its name, who may see and run it (a bare address), its stages."""
+    """A command: its node, its name, who may see and run it (a bare address), its stages.
+
+    Executions are limited for each `pool` by itself: those who may run a few commands only cannot
+    keep others from theirs.
+    """
 
     node: str
     name: Text
     allowed: Callable[[str], bool]
     stages: Sequence[Stage]
+    pool: str = ""
 
 
 def one(values: Values, name: str) -> str:

@@ -40,6 +40,9 @@ _NAME = re.compile(r"[^\s@/\x00-\x1f\x7f-\x9f]{1,255}")
 _MONTH = re.compile("[12][0-9]{3}-(0[1-9]|1[0-2])", re.ASCII)
 _ADDRESS = re.compile(rf"(?:{_NAME.pattern}@)?{_NAME.pattern}")
 
+CONFLICT = "batch.conflict"
+"""Of no officer's request: the archive refused a batch that contradicts what it has committed."""
+
 Words = list[tuple[Text, Text | str]]
 """A request line by line: what the line says, and its value."""
 

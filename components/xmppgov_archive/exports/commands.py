@@ -211,7 +211,8 @@ def _new_file(path: Path) -> Any:
     if path.exists():
         raise ConfigurationError(texts("{path}: it is there already; name another.", path=path))
     try:
-        temporary.touch(mode=0o600)
+        temporary.unlink(missing_ok=True)  # whatever rights it had
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         yield temporary
         temporary.replace(path)
     except OSError as error:

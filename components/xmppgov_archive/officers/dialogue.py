@@ -33,7 +33,7 @@ from xmppgov.archive.request import (
 from xmppgov.bot.limits import Limit
 from xmppgov.errors import BadRequest, NotFound, TooMany
 from xmppgov.i18n import Text, Texts
-from xmppgov_archive.officers.model import NODES, PAGE, Standing, State
+from xmppgov_archive.officers.model import NODES, PAGE, POOL, Standing, State
 from xmppgov_archive.officers.policy import APPROVALS, REQUESTERS, WAITING, missing
 from xmppgov_archive.officers.service import Made, Requests
 
@@ -120,7 +120,7 @@ class Dialogue:
     def _command(
         self, node: str, title: Text, allowed: Callable[[str], bool], stages: Sequence[Stage]
     ) -> Command:
-        return Command(node, title, allowed, [self._limited(stage) for stage in stages])
+        return Command(node, title, allowed, [self._limited(stage) for stage in stages], POOL)
 
     def _is_known(self, address: str) -> bool:
         return self._requests.role(address) is not None

@@ -104,3 +104,5 @@ class Answer(NamedTuple):
 PAGE = 50  # rows of an answer in one stanza
 NODES = "urn:xmppgov:archive:0#"
 """What the nodes of the officers' commands begin with."""
+POOL = "officers"
+"""Of these commands so many run at once, whatever members ask the archive meanwhile."""

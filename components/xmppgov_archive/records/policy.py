@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from hashlib import sha256
 from typing import NamedTuple
 
 from xmppgov.archive import jcs
@@ -22,7 +23,9 @@ from xmppgov.archive.batch import (
 )
 from xmppgov.archive.derived import UNKNOWN_UNIT
 from xmppgov.archive.jcs import Value
+from xmppgov.archive.leaf import Refusal
 from xmppgov.archive.ranges import Range
+from xmppgov.archive.request import CONFLICT
 from xmppgov_archive.records.pseudonyms import Pseudonyms
 from xmppgov_archive.records.rest import Content
 
@@ -104,6 +107,16 @@ def contradiction(
         if odd:
             return first
     return None
+
+
+def conflict(em: str, seq: int, t: int) -> Refusal:
+    """Return the entry that says that number `seq` of an emitter's epoch came with other content.
+
+    It is a refusal that names nobody's request: its hash is that of the number.
+    """
+    number: dict[str, Value] = {"v": 1, "kind": "conflict", "em": em, "es": seq}
+    fields = {"request": sha256(jcs.encode(number)).hexdigest(), "purpose": CONFLICT}
+    return Refusal.model_validate({"v": 1, "kind": "refusal", "t": t, **fields, "role": "nobody"})
 
 
 def _same(wire: WireRecord, kept: Content | None, names: Pseudonyms) -> bool:

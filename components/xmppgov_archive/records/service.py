@@ -18,7 +18,14 @@ from xmppgov.i18n import Texts
 from xmppgov_archive.log.integrator import HistoryBroken, Integrator
 from xmppgov_archive.records.closing import Closing
 from xmppgov_archive.records.entries import Entries
-from xmppgov_archive.records.policy import Labels, contradiction, fresh, next_number, to_record
+from xmppgov_archive.records.policy import (
+    Labels,
+    conflict,
+    contradiction,
+    fresh,
+    next_number,
+    to_record,
+)
 from xmppgov_archive.records.pseudonyms import Pseudonyms
 from xmppgov_archive.records.rest import AtRest
 from xmppgov_archive.records.store import Emitter, RecordStore, Spool
@@ -73,6 +80,7 @@ class Archive:
         self._closing = Closing(store, clock)
         self._turn = asyncio.Lock()
         self._broken: HistoryBroken | None = None
+        self._contradicted: set[str] = set()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -102,7 +110,7 @@ class Archive:
                 return Expected(missing)
             odd = await self._contradiction(known, batch, last)
             if odd is not None:
-                await self._alarm(server, batch.epoch, odd)
+                await self._alarm(server, known.number or 0, batch.epoch, odd)
                 return Contradicted(odd)
             if batch.last > last:
                 await self._append(server, known, batch, last)
@@ -245,9 +253,17 @@ class Archive:
         gap = Gap.model_validate({"v": 1, "kind": "gap", "em": em, "t": self._clock(), **fields})
         entries.gap(gap, *hole)
 
-    async def _alarm(self, server: str, epoch: int, seq: int) -> None:
+    async def _alarm(self, server: str, number: int, epoch: int, seq: int) -> None:
+        """Note a contradiction; the first of an epoch is said in the log, where it stays."""
         log.error("ALARM: a committed record came again with other content", server=server, seq=seq)
-        await self._store.alarm(server, epoch, seq, "conflict", self._clock())
+        now, em = self._clock(), emitter_text(number, epoch)
+        async with self._store.transaction():
+            if em not in self._contradicted:
+                entry = control_leaf(conflict(em, seq, now))
+                await self._store.add_leaves([(await self._store.next_index(), entry)])
+            await self._store.alarm(server, epoch, seq, "conflict", now)
+        self._contradicted.add(em)
+        self._integrator.wake()
 
     async def _follow(self) -> None:
         try:

@@ -316,13 +316,12 @@ class RecordStore:
         await self._database.execute("INSERT OR REPLACE INTO spools VALUES (?, ?, ?, ?)", spool)
 
     async def alarm(self, server: str, epoch: int, seq: int, reason: str, t: int) -> None:
-        """Count a contradiction at time `t` (ms)."""
-        async with self._database.transaction():
-            await self._database.execute(
-                "INSERT INTO alarms VALUES (?, ?, ?, ?, 1, ?, ?)"
-                " ON CONFLICT DO UPDATE SET count = count + 1, last_t = excluded.last_t",
-                (server, epoch, seq, reason, t, t),
-            )
+        """Count a contradiction at time `t` (ms); within a transaction."""
+        await self._database.execute(
+            "INSERT INTO alarms VALUES (?, ?, ?, ?, 1, ?, ?)"
+            " ON CONFLICT DO UPDATE SET count = count + 1, last_t = excluded.last_t",
+            (server, epoch, seq, reason, t, t),
+        )
 
     async def leaves(self, start: int, end: int) -> list[bytes]:
         """Return the entries in [start, end) that are there, in order."""

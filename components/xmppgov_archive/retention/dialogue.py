@@ -9,7 +9,7 @@ from xmppgov.archive.request import EraseScope, HoldScope, ReleaseScope, Scope
 from xmppgov.errors import BadRequest, NotFound
 from xmppgov.i18n import Texts
 from xmppgov_archive.officers.dialogue import Subject
-from xmppgov_archive.officers.model import NODES
+from xmppgov_archive.officers.model import NODES, POOL
 from xmppgov_archive.retention.model import Part
 from xmppgov_archive.retention.service import Preview
 
@@ -103,7 +103,7 @@ def preview_command(
             note = texts("{note} {more}", note=note, more=_NOT_COUNTED)
         return Done(note, Table(COLUMNS, rows))
 
-    return Command(f"{NODES}preview", texts("What may be erased"), allowed, (shown,))
+    return Command(f"{NODES}preview", texts("What may be erased"), allowed, (shown,), POOL)
 
 
 def _hold_scope(values: Values) -> Scope:

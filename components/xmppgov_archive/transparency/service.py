@@ -16,6 +16,7 @@ from xmppgov.archive.day import DAY, day_text
 from xmppgov.archive.leaf import Control, DataLeaf
 from xmppgov.archive.model import emitter_numbers
 from xmppgov.archive.report import Report
+from xmppgov.archive.request import CONFLICT
 
 
 @dataclass(slots=True)
@@ -165,7 +166,7 @@ class Summary:
         if isinstance(entry, leaf.Access):
             requests.granted += 1
             requests.rows += entry.n
-        elif entry.role == "nobody":
+        elif entry.role == "nobody" and entry.purpose != CONFLICT:
             requests.expired += 1
         else:
             requests.refused += 1

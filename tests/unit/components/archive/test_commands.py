@@ -81,6 +81,7 @@ def test_verify_against_a_kept_checkpoint(filled: Place, tmp_path: Path) -> None
 def test_prove_gives_a_file_that_verifies_offline(filled: Place, tmp_path: Path) -> None:
     out = tmp_path / "record.tlog-proof"
     assert run(filled, "prove", "--id", record(3).id, "--out", str(out)).exit_code == 0
+    assert out.stat().st_mode & 0o077 == 0
     proof = TlogProof.parse(out.read_bytes())
     key = VerifierKey.parse(filled.section.verifier_file.read_text())
     assert proof.verify(leaf_hash(proof.extra), [key], filled.section.origin).size == 19

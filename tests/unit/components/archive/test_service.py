@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from tests.streams import read
 from tests.unit.archive.batches import batch, hole, record
 from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
+from tests.unit.components.archive.test_tampering import tamper
 from xmppgov.archive.batch import Batch, CountedMessage, Progress
+from xmppgov.archive.leaf import Control, DataLeaf, Refusal, parse_leaf
 from xmppgov.errors import NotFound, StorageError, Unreachable
 from xmppgov.i18n import Text
+from xmppgov_archive.log.folder import LogFolder
+from xmppgov_archive.records.policy import conflict
 from xmppgov_archive.records.service import Committed, Contradicted, Expected
 
 
@@ -68,7 +72,38 @@ async def test_a_contradiction_is_refused_and_counted(place: Place, wrong: Batch
         assert await archive.commit(SERVER, good) == Committed(6)
     async with place.inspected() as inspection:
         alarms = (await inspection.status()).alarms
-    assert [alarm.times for alarm in alarms] == [2]
+        leaves = await inspection.store.indexed_leaves(0, 100)
+    ((server, epoch, seq, *_, times, _, _),) = alarms
+    assert (server, epoch, times) == (SERVER, EPOCH, 2)
+    # Whoever deletes the alarm cannot delete what the log says of it.
+    said = [parse_leaf(leaf) for leaf in leaves.values()]
+    refusals = [leaf for leaf in said if isinstance(leaf, Refusal)]
+    assert refusals == [conflict(f"1/{EPOCH}", seq, place.now)]
+    assert (await place.verify()).total == 0
+    tamper(place, "DELETE FROM alarms")
+    assert [leaf for leaf in await entries(place) if leaf == refusals[0]] == refusals
+
+
+async def entries(place: Place) -> list[Control | DataLeaf]:
+    """What the public log says, however the database is."""
+    size = 0
+    async with place.inspected() as inspection:
+        size = (await inspection.status()).checkpoint.size
+    return [parse_leaf(data) for data in LogFolder(place.section.tiles_dir).bundle(0, size)]
+
+
+async def test_contradictions_are_said_once_for_each_epoch_and_start(place: Place) -> None:
+    wrong = [record(n, size=2) for n in (1, 2)]
+    for _ in range(2):
+        async with place.running() as archive:
+            for epoch in (EPOCH, EPOCH + 1):
+                await archive.commit(SERVER, batch(epoch, record(1), record(2)))
+                for one in wrong:
+                    answer = await archive.commit(SERVER, batch(epoch, one))
+                    assert isinstance(answer, Contradicted)
+    said = [leaf for leaf in await entries(place) if isinstance(leaf, Refusal)]
+    assert [leaf.purpose for leaf in said] == ["batch.conflict"] * 4
+    assert len({leaf.request for leaf in said}) == 2
     assert (await place.verify()).total == 0
 
 

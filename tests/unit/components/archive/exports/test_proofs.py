@@ -160,6 +160,9 @@ def test_it_waits_for_the_witnesses_and_says_when_they_do_not_come(full: Place) 
 
 
 def test_its_file_is_the_owner_s_and_replaces_none(full: Place) -> None:
+    left = full.folder / ".export.new"
+    left.touch(mode=0o644)
+    left.chmod(0o644)  # what an attempt has left that was killed
     assert export(full).exit_code == 0
     assert private(full.folder / "export")
     assert isinstance(export(full).exception, ConfigurationError)

@@ -155,6 +155,7 @@ def test_the_command_writes_the_proof_and_says_what_it_shows(
     assert done.exit_code == 0
     assert "the message was logged" in done.stderr
     assert verified(full, MemberProof.parse(out.read_bytes()))
+    assert out.stat().st_mode & 0o077 == 0  # it has the day's key
     done = run(full, "--message", "origin-9", "--day", THE_DAY)
     assert MemberProof.parse(done.stdout.encode()).present is False
     assert "no message" in done.stderr
