@@ -145,7 +145,16 @@ def _explain(path: Path, error: ValidationError) -> ConfigurationError:
     # A misspelt setting is also a missing one, and its own line is where to look.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
+    absent = [e["loc"][0] for e in errors if e["type"] == "missing" and len(e["loc"]) == 1]
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1 and absent:
+        text = texts(
+            "{path}: this is no configuration for it: [{key}] is none of its sections, and "
+            "[{absent}] is missing.",
+            path=path,
+            key=key,
+            absent=absent[0],
+        )
+    elif first["type"] == "extra_forbidden":
         text = texts(
             "{path}: {key}: unknown setting; remove it or check its spelling.", path=path, key=key
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,7 +19,9 @@ from xmppgov.archive.report import Report
 from xmppgov.config import load
 from xmppgov.errors import CheckFailed, ConfigurationError, NotFound
 from xmppgov.i18n import Texts
-from xmppgov.storage.files import write_file
+from xmppgov.storage.files import write_new_file
+from xmppgov.tlog.errors import NoteInvalid
+from xmppgov.tlog.note import Note
 from xmppgov_archive.config import Config
 from xmppgov_archive.exports.commands import check, export
 from xmppgov_archive.inspection import tables
@@ -73,7 +76,8 @@ def verify(
     ] = None,
 ) -> None:
     """Derive the root again and compare records, tiles, signatures and counters; 1 if wrong."""
-    earlier = _read(since) if since else None
+    earlier = _kept(since, load(Config, config).archive.origin) if since else None
+    _require_addresses(witness or ())
     with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
         task = progress.add_task(str(texts("Verifying")), total=None)
 
@@ -120,7 +124,7 @@ def prove(
 
     found = _run(config, proof)
     if out is not None:
-        write_file(out, found.file, mode=0o600)
+        write_new_file(out, found.file)
     document = {
         "index": found.idx,
         "leaf": base64.b64encode(found.leaf).decode(),
@@ -188,5 +192,35 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
+def _kept(path: Path, origin: str) -> bytes:
+    """Return a checkpoint that was kept elsewhere.
+
+    Raises:
+        ConfigurationError: the file is no checkpoint, or is one of another log.
+        NotFound: it cannot be read.
+    """
+    note = _read(path)
+    try:
+        named = Note.parse(note).text.partition("\n")[0]
+    except NoteInvalid as error:
+        raise ConfigurationError(texts("{path}: it is no checkpoint.", path=path)) from error
+    if named != origin:
+        raise ConfigurationError(
+            texts("{path}: it is a checkpoint of another log, {name}.", path=path, name=named)
+        )
+    return note
+
+
+def _require_addresses(witnesses: Iterable[str]) -> None:
+    """Refuse what is no address of a witness."""
+    for url in witnesses:
+        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+            raise ConfigurationError(
+                texts("{url} is no witness's address; write https://….", url=url)
+            )
+
+
 def _summary(report: Report) -> Any:
+    if set(report.counts) == {"witness-silent"}:
+        return texts("All is as it was signed, but too few witnesses could be asked.")
     return texts("The archive is not as it was signed: {count} findings.", count=report.total)

@@ -11,7 +11,7 @@ from xmppgov.archive.batch import EVENTS, MESSAGES
 from xmppgov.archive.day import DAY
 from xmppgov.archive.leaf import ROLES
 from xmppgov.archive.model import Label
-from xmppgov.archive.request import CONFLICT, PURPOSE_TEXTS
+from xmppgov.archive.request import CONFLICT
 from xmppgov.config import (
     ConfigPath,
     ListenSection,
@@ -53,7 +53,9 @@ class OfficersSection(Section):
     dpo: Accounts = ()
     security: Accounts = ()
     requesters: Accounts = ()
-    purposes: tuple[Label, ...] = Field(tuple(PURPOSE_TEXTS), min_length=1)
+    purposes: tuple[Label, ...] = Field(
+        ("judicial", "incident", "data-subject", "audit"), min_length=1
+    )
     approval_hours: float = Field(24, gt=0, le=168)
     answer_minutes: float = Field(15, gt=0, le=15)
     most_rows: int = Field(500, ge=1, le=5000)

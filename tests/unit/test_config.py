@@ -1,11 +1,15 @@
 """Configuration files: paths beside the file, unknown settings, the environment, secrets."""
 
+import gc
+import sys
 from pathlib import Path
 
 import pytest
 
-from xmppgov.config import ConfigPath, Section, Settings, load, read_secret
+from xmppgov.config import ConfigPath, Section, Settings, XmppSection, load, read_secret
 from xmppgov.errors import ConfigurationError
+from xmppgov.xmpp.client import Account
+from xmppgov.xmpp.component import Component
 
 
 class Place(Section):
@@ -48,6 +52,7 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("[place\n", "not valid TOML"),
         ("", "place: this setting is missing"),
         ('[place]\nfiel = "b"\n', "place.fiel: unknown setting"),
+        ('[rooms]\nfile = "b"\n', "[rooms] is none of its sections, and [place] is missing"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -73,3 +78,19 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
     assert "hidden" not in str(caught.value)
     path.chmod(0o600)
     assert read_secret(path) == "hidden"
+
+
+def test_a_stream_without_its_secret_leaves_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", left.append)
+    section = XmppSection(jid="a@gov.localhost", port=5222, secret_file=tmp_path / "none")
+    for make in (
+        lambda: Account(section),
+        lambda: Component(section, name="x", identity=("component", "x")),
+    ):
+        with pytest.raises(ConfigurationError):
+            make()
+    gc.collect()
+    assert left == []

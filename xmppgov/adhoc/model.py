@@ -21,6 +21,7 @@ FieldType = Literal[
     "hidden",
 ]
 LONGEST_VALUE, MOST_VALUES = 100_000, 500
+MOST_NAMED = 20  # choices that are named to who gave none of them
 Values = Mapping[str, Sequence[str]]
 """What was filled in, by field."""
 
@@ -133,4 +134,14 @@ def needed(values: Values, form: Form) -> None:
             raise BadRequest(texts("The field “{label}” is missing.", label=asked.label))
         choices = {option.value for option in asked.options}
         if choices and not set(given) <= choices:
-            raise BadRequest(texts("The field “{label}” has another choice.", label=asked.label))
+            raise BadRequest(_choices(asked))
+
+
+def _choices(asked: Field) -> Text:
+    """Return what to say where something else than a choice was given."""
+    names = [option.value for option in asked.options]
+    return texts(
+        "The field “{label}” takes one of: {names}.",
+        label=asked.label,
+        names=", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else ""),
+    )

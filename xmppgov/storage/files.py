@@ -6,6 +6,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from xmppgov.errors import ConfigurationError, StorageError
+from xmppgov.i18n import Texts
+
+texts = Texts("xmppgov")
 WriteFile = Callable[[Path, bytes], None]
 """Put bytes at a path, replacing what was there; tests pass one that fails."""
 
@@ -24,6 +28,36 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         os.fsync(file.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def write_new_file(path: Path, data: bytes) -> None:
+    """Write a file that somebody has asked for, and that only they may read.
+
+    Raises:
+        ConfigurationError: there is one of this name, which is not overwritten.
+        StorageError: it cannot be written.
+    """
+    if path.exists():
+        raise ConfigurationError(
+            texts("{path}: it is there already, and is not overwritten.", path=path)
+        )
+    try:
+        write_file(path, data, mode=0o600)
+    except OSError as error:
+        raise StorageError(
+            texts("{path}: cannot be written: {reason}.", path=path, reason=error.strerror)
+        ) from error
+
+
+def require_readable(path: Path) -> None:
+    """Refuse a file that cannot be read. Raises `ConfigurationError`."""
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            texts("{path}: the file cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from error
 
 
 def destroy_file(path: Path) -> None:

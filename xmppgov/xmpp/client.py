@@ -11,6 +11,9 @@ from xmppgov.xmpp.reconnect import Reconnection
 class Account(ClientXMPP):
     """One account's stream, which stays connected and never authenticates without TLS."""
 
+    # slixmpp's destructor looks for it, also where the secret cannot be read.
+    _run_out_filters = None
+
     def __init__(self, section: XmppSection, *, language: str = "fr") -> None:
         super().__init__(section.jid, read_secret(section.secret_file), lang=language)
         self.enable_direct_tls = False

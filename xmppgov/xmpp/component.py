@@ -14,6 +14,9 @@ from xmppgov.xmpp.reconnect import Reconnection
 class Component(ComponentXMPP):
     """One component's stream; a feature's `component.py` adds its handlers to it with `serve`."""
 
+    # slixmpp's destructor looks for it, also where the secret cannot be read.
+    _run_out_filters = None
+
     def __init__(
         self,
         section: XmppSection,

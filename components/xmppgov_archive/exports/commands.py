@@ -22,7 +22,8 @@ from xmppgov.archive.disclosure import PUBLIC, PURPOSES
 from xmppgov.archive.model import FIELDS
 from xmppgov.config import load
 from xmppgov.errors import CheckFailed, ConfigurationError, StorageError
-from xmppgov.i18n import Texts
+from xmppgov.i18n import Text, Texts
+from xmppgov.storage.files import require_readable
 from xmppgov_archive.config import Config
 from xmppgov_archive.exports import checking, ecs, ndjson, seda, table
 from xmppgov_archive.exports.service import Export, Exporter, Wanted
@@ -53,6 +54,16 @@ DEFAULT_PURPOSES = {
     Format.CSV: "statistics",
     Format.ECS: "audit",
     Format.SEDA: "transfer",
+}
+_FACTS = {
+    "file": texts("File"),
+    "index": texts("Entry"),
+    "day": texts("Day"),
+    "logged": texts("Logged"),
+    "present": texts("Records shown"),
+    "outside": texts("Entries outside"),
+    "erased": texts("Erased"),
+    "unexplained": texts("Unexplained"),
 }
 ConfigOption = Annotated[Path, typer.Option("--config", help="The archive's configuration file.")]
 
@@ -102,7 +113,11 @@ def export(
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         text = texts("{path}: {records} records.", path=out, records=document["records"])
-        Console(stderr=True).print(str(text), markup=False, highlight=False)
+        console = Console(stderr=True)
+        console.print(str(text), markup=False, highlight=False)
+        if not document["records"]:
+            nothing = texts("Nothing was found; check the days, the room and the unit.")
+            console.print(str(nothing), style="yellow")
 
 
 def check(
@@ -118,12 +133,15 @@ def check(
     async def run(archive: Inspection) -> list[dict[str, Any]]:
         return [await checking.check(archive, file) for file in files]
 
+    for file in files:
+        require_readable(file)
     found = asyncio.run(_inspect(config, run))
     if as_json:
         typer.echo(json.dumps({"checked": found}, ensure_ascii=False, indent=2))
     else:
         for document in found:
             _show(document)
+            _say_checked(document)
     if not all(document["ok"] for document in found):
         raise CheckFailed(texts("It is not what the archive has handed out."))
 
@@ -133,10 +151,28 @@ def _show(document: dict[str, Any]) -> None:
     for finding in document.get("findings", ()):
         line = f"{finding['where']}: {finding['text']} [{finding['code']}]"
         console.print(line, style="red", markup=False, highlight=False)
-    facts = {name: value for name, value in document.items() if name not in ("findings", "ok")}
-    for name, value in facts.items():
+    for name, label in _FACTS.items():
+        value = document.get(name, "")
         if value not in ("", []):
-            console.print(f"{name}: {value}", markup=False, highlight=False)
+            fact = texts("{label}: {value}", label=label, value=_said(value))
+            console.print(str(fact), markup=False, highlight=False)
+
+
+def _said(value: object) -> Text | str:
+    """Return a fact as people read it."""
+    if isinstance(value, bool):
+        return texts("yes") if value else texts("no")
+    if isinstance(value, list):
+        return "; ".join(str(texts("{indexes} (entry {leaf})", **erased)) for erased in value)
+    return str(value)
+
+
+def _say_checked(document: dict[str, Any]) -> None:
+    """Say in one sentence that a file holds; what does not is said by an error."""
+    if document["ok"]:
+        text = texts("{path}: as the archive has handed it out.", path=document["file"])
+        console = Console()
+        console.print(str(text), style="green", markup=False, highlight=False, soft_wrap=True)
 
 
 async def _inspect(config: Path, action: Callable[[Inspection], Any]) -> Any:

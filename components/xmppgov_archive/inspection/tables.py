@@ -25,6 +25,15 @@ from xmppgov_archive.retention.tables import (
 
 texts = Texts("xmppgov_archive")
 MOST_SHOWN = 20  # findings on a terminal
+_STATES = {
+    "cosigning": texts("cosigns"),
+    "unreachable": texts("does not answer (unreachable)"),
+    "odd-answer": texts("answers oddly (odd-answer)"),
+    "unknown-log": texts("does not follow this log (unknown-log)"),
+    "refused": texts("refuses (refused)"),
+    "rollback": texts("has cosigned more (rollback)"),
+    "fork": texts("has cosigned another history (fork)"),
+}
 
 
 def status_document(state: Status, section: ArchiveSection, now: int) -> dict[str, Any]:
@@ -119,10 +128,16 @@ def _witnesses(witnesses: Sequence[WitnessState]) -> Table:
             witness.name,
             str(witness.size),
             _moment(witness.t) if witness.t else "",
-            f"ALARM: {witness.state}" if witness.state in ALARMS else witness.state,
+            f"ALARM: {_state(witness)}" if witness.state in ALARMS else _state(witness),
             style=style,
         )
     return table
+
+
+def _state(witness: WitnessState) -> str:
+    """Return a witness's state in words, with the code that the pages explain."""
+    said = _STATES.get(witness.state)
+    return witness.state if said is None else str(said)
 
 
 def _moment(t: int) -> str:
@@ -187,6 +202,10 @@ def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:
         table.add_row(
             _moment(row.t), row.kind, _short(row.sender), _short(row.target), str(row.idx)
         )
+    if not rows:
+        nothing = texts("Nothing was found; check the days, the room and the unit.")
+        console.print(str(nothing), style="yellow")
+        return
     console.print(table)
     if more:
         console.print(str(texts("There are more; raise --limit or narrow the question.")))

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from xmppgov.archive.exports.member import MemberProof
 from xmppgov.config import load
-from xmppgov.storage.files import write_file
+from xmppgov.storage.files import write_new_file
 from xmppgov_archive.config import Config
 from xmppgov_archive.members.component import verdict
 from xmppgov_archive.members.service import proving
@@ -27,7 +27,7 @@ def prove_message(config: Path, id: str, day: str, out: Path | None, as_json: bo
 
     proof = asyncio.run(found())
     if out is not None:
-        write_file(out, proof.encode(), mode=0o600)
+        write_new_file(out, proof.encode())
     document = {"day": proof.day, "id": proof.id, "logged": proof.present}
     if as_json:
         document["proof"] = json.loads(proof.encode())

@@ -55,7 +55,7 @@ class MemberProofs:
         key = self._inspection.keys.find_day(day)
         parts = await self._store.parts(number)
         if not parts:
-            raise NotFound(texts("{day} is not closed yet; ask when it has ended.", day=day))
+            raise await self._no_such_day(number, day)
         note, checkpoint = self._cosigned(parts[-1][1])
         there = [await self._references(number, part, index) for part, index in parts]
         if key is None and any(there):
@@ -70,6 +70,14 @@ class MemberProofs:
         ]
         records = await self._records(tree, number, found, person)
         return MemberProof(day, as_recorded(id), key, note, tuple(shown), records)
+
+    async def _no_such_day(self, number: int, day: str) -> NotFound:
+        first = await self._store.first_day()
+        if first is not None and number < first:
+            return NotFound(
+                texts("{day}: the log begins on {first} only.", day=day, first=day_text(first))
+            )
+        return NotFound(texts("{day} is not closed yet; ask when it has ended.", day=day))
 
     def _cosigned(self, index: int) -> tuple[bytes, Checkpoint]:
         note = self._inspection.cosigned_note()
@@ -129,7 +137,7 @@ class MemberProofs:
             return True
         if self._inspection.keys.find_month(self._inspection.keys.month(row.t)) is None:
             raise NotAllowed(
-                texts("The month of this message is sealed; its proof takes the officers.")
+                texts("The month of this message is sealed; ask the archivist for its proof.")
             )
         return False
 

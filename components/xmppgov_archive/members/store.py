@@ -33,6 +33,11 @@ class MemberStore:
         )
         return [(row[0], row[1]) for row in rows]
 
+    async def first_day(self) -> int | None:
+        """Return the first day (since 1970) that was closed; the log begins on it."""
+        row = await self._database.fetch_one("SELECT min(day) FROM days")
+        return row[0] if row else None
+
     async def references(self, day: int, part: int) -> list[bytes]:
         """Return the references of a part of a day, each once, in order."""
         rows = await self._database.fetch_all(

@@ -18,11 +18,9 @@ from xmppgov.adhoc.client import CommandClient
 from xmppgov.adhoc.model import Values
 from xmppgov.adhoc.stanza import Reply
 from xmppgov.archive.request import printable
-from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Text, Texts, terminal_language
-from xmppgov.storage.files import write_file
+from xmppgov.storage.files import write_new_file
 from xmppgov_archive.officers.account import AccountSection, connected, needed, through_account
-from xmppgov_archive.officers.keys import require_new
 from xmppgov_archive.officers.model import NODES, PAGE
 
 texts = Texts("xmppgov_archive")
@@ -116,12 +114,9 @@ def answer(
     text = "".join(_csv(pages) if form == "csv" else _ndjson(pages))
     if out is None:
         typer.echo(text, nl=False)
-    elif out.exists():
-        raise ConfigurationError(
-            texts("{path}: it is there already, and is not overwritten.", path=out)
-        )
     else:
-        write_file(out, text.encode(), mode=0o600)
+        write_new_file(out, text.encode())
+        say(texts("{path}: written.", path=out))
 
 
 def hand_in(account: AccountSection, number: str, code: str) -> str:
@@ -192,8 +187,7 @@ def _whole(reply: Reply, out: Path | None) -> None:
     elif str(out) == "-":
         typer.echo(_lines(text))
     else:
-        require_new(out)
-        write_file(out, text.encode() + b"\n", mode=0o600)
+        write_new_file(out, text.encode() + b"\n")
         say(texts("{path}: written.", path=out))
 
 

@@ -35,6 +35,7 @@ from xmppgov.errors import BadRequest, NotFound, TooMany
 from xmppgov.i18n import Text, Texts
 from xmppgov_archive.officers.model import NODES, PAGE, POOL, Standing, State
 from xmppgov_archive.officers.policy import APPROVALS, REQUESTERS, WAITING, missing
+from xmppgov_archive.officers.scopes import check_addresses, check_days
 from xmppgov_archive.officers.service import Made, Requests
 
 texts = Texts("xmppgov_archive")
@@ -78,7 +79,10 @@ def access_subject(purposes: Collection[str], most_rows: int, clock: Callable[[]
             Field("rows", texts("Rows at most"), value=(str(min(ROWS, most_rows)),), required=True),
         )
 
-    return Subject("access", f"{NODES}request", fields, _access_scope, purposes)
+    def scope(values: Values) -> Scope:
+        return _access_scope(values, str(datetime.fromtimestamp(clock() / 1000, UTC).date()))
+
+    return Subject("access", f"{NODES}request", fields, scope, purposes)
 
 
 class Dialogue:
@@ -287,19 +291,19 @@ class Dialogue:
         return Done(note, Table(columns, rows, mark))
 
 
-def _access_scope(values: Values) -> Scope:
-    fields: dict[str, object] = {
-        **{name: _names(values, name, str.lower) for name in ("people", "rooms")},
-        "units": _names(values, "units", str),
-    }
-    fields |= {name: one(values, name) for name in ("first", "last")}
-    rows = one(values, "rows")
+def _access_scope(values: Values, today: str) -> Scope:
+    people, rooms = (_names(values, name, str.lower) for name in ("people", "rooms"))
+    units = _names(values, "units", str)
+    first, last, most = (one(values, name) for name in ("first", "last", "rows"))
+    check_days(first, last, today)
+    check_addresses(people, rooms)
+    days = {"first": first, "last": last}
     try:
-        return AccessScope.model_validate({**fields, "rows": int(rows)})
+        return AccessScope.model_validate(
+            {**{"people": people, "rooms": rooms, "units": units}, **days, "rows": int(most)}
+        )
     except ValueError as error:
-        raise BadRequest(
-            texts("Name people, rooms or units, two days (YYYY-MM-DD) and a number of rows.")
-        ) from error
+        raise BadRequest(texts("Name people, rooms or units, and a number of rows.")) from error
 
 
 def _names(values: Values, name: str, written: Callable[[str], str]) -> str | None:
@@ -350,11 +354,18 @@ def _row(standing: Standing, language: str | None) -> list[str]:
         purpose.in_language(language) if purpose else standing.purpose,
         standing.case,
         f"{standing.requester} ({ROLE_TEXTS[standing.role].in_language(language)})",
-        STATE_TEXTS[standing.state].in_language(language),
+        _state(standing).in_language(language),
         moment(standing.until),
         _roles(standing.approved, language),
         _roles(missing(standing), language),
     ]
+
+
+def _state(standing: Standing) -> Text:
+    """Return where a request stands; one that asks nobody is done when it is made."""
+    if not APPROVALS[standing.kind] and standing.state in (State.GRANTED, State.ENDED):
+        return texts("done; nobody has to approve it")
+    return STATE_TEXTS[standing.state]
 
 
 def _roles(roles: Collection[str], language: str | None) -> str:

@@ -15,12 +15,14 @@ from rich.console import Console
 from xmppgov.config import load
 from xmppgov.errors import CheckFailed, NotFound
 from xmppgov.i18n import Texts
+from xmppgov.storage.files import require_readable
 from xmppgov_archive.config import Config
 from xmppgov_archive.inspection.service import Inspection, inspected
 from xmppgov_archive.retention import policy, tables
 from xmppgov_archive.retention.asking import due, erase, hold, release
 from xmppgov_archive.retention.folder import SlipFolder
 from xmppgov_archive.retention.model import Hold
+from xmppgov_archive.retention.scopes import no_class
 from xmppgov_archive.retention.service import Preview, preview
 from xmppgov_archive.retention.slip import Slip, SlipInvalid
 from xmppgov_archive.retention.wiring import setting
@@ -55,6 +57,8 @@ def draft(
     A table (CSV), a page to print, and the message that asks for the visa (SEDA 2.2).
     """
     section = load(Config, config).archive
+    if class_ is not None and class_ not in section.classes:
+        raise no_class(class_, section.classes)
     found = _run(config, lambda archive: _preview(archive))
     stock = [one for one in found.due if class_ in (None, one.part.class_)]
     slip = setting(section).slip(stock, "", "", found.today)
@@ -81,6 +85,7 @@ def check_slip(
     as_json: JsonOption = False,
 ) -> None:
     """Say which entries of the log name an elimination slip; 1 if none does."""
+    require_readable(file)
     try:
         slip = Slip.parse(file.read_bytes())
     except (OSError, SlipInvalid) as error:

@@ -10,7 +10,8 @@ from xmppgov.errors import BadRequest, NotFound
 from xmppgov.i18n import Texts
 from xmppgov_archive.officers.dialogue import Subject
 from xmppgov_archive.officers.model import NODES, POOL
-from xmppgov_archive.retention.model import Part
+from xmppgov_archive.officers.scopes import check_addresses, check_day
+from xmppgov_archive.retention.model import PSEUDONYM, Part
 from xmppgov_archive.retention.service import Preview
 
 texts = Texts("xmppgov_archive")
@@ -109,13 +110,18 @@ def preview_command(
 def _hold_scope(values: Values) -> Scope:
     fields: dict[str, str | None] = {name: one(values, name) or None for name in ("first", "last")}
     fields |= {name: _listed(values, name) for name in ("people", "rooms", "units", "classes")}
+    people, rooms = (fields[name] for name in ("people", "rooms"))
+    names = f"{people or ''} {rooms or ''}".split()
+    check_addresses(people, rooms, [name for name in names if PSEUDONYM.fullmatch(name)])
+    for day in filter(None, (fields["first"], fields["last"], one(values, "until"))):
+        check_day(day)
     try:
         return HoldScope.model_validate(
             {**fields, "hold": one(values, "hold"), "until": one(values, "until")}
         )
     except ValueError as error:
         raise BadRequest(
-            texts("A hold has a name, and days written YYYY-MM-DD; names have no spaces.")
+            texts("A hold has a name, of letters, digits and hyphens, and a last day.")
         ) from error
 
 

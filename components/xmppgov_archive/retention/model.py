@@ -20,6 +20,8 @@ PRESETS = {"cnil-6m": 6, "cnil-1y": 12, "controle-interne-3y": 36}
 """Months of the periods that have a name (docs/archivist.md says where each comes from)."""
 LONGEST = 1200  # months
 MOST_NAMES = 500  # people, rooms or units of one hold
+PSEUDONYM = re.compile("[A-Za-z0-9_-]{22}")
+"""What stands for a person, a room or a unit in a record."""
 _MONTHS = re.compile("([1-9][0-9]{0,3})m", re.ASCII)
 
 

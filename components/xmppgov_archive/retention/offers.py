@@ -24,7 +24,8 @@ from xmppgov_archive.retention.wiring import Retention
 
 def plugins(parts: Parts, kept: Retention) -> Sequence[Plugin]:
     """Return the kinds of requests: hold, release, erase."""
-    holding = HoldRequests(holds=kept.holds, keys=parts.keys, clock=parts.clock)
+    classes = kept.setting.classes
+    holding = HoldRequests(holds=kept.holds, keys=parts.keys, classes=classes, clock=parts.clock)
     releasing = ReleaseRequests(holds=kept.holds)
     erasing = EraseRequests(promises=kept.promises, rounds=kept.rounds)
 

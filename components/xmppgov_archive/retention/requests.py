@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 
 from xmppgov.archive.request import EraseScope, HoldScope, ReleaseScope
@@ -13,13 +12,13 @@ from xmppgov_archive.officers.model import Answer, Column
 from xmppgov_archive.records.keys import KeyRing
 from xmppgov_archive.records.pseudonyms import keyed
 from xmppgov_archive.retention.erasing.promise import Promises
-from xmppgov_archive.retention.model import Extent, Hold, Part
+from xmppgov_archive.retention.model import PSEUDONYM, Extent, Hold, Part
 from xmppgov_archive.retention.policy import month_of
 from xmppgov_archive.retention.rounds import Rounds
+from xmppgov_archive.retention.scopes import check_classes
 from xmppgov_archive.retention.service import Holds
 
 texts = Texts("xmppgov_archive")
-_PSEUDONYM = re.compile("[A-Za-z0-9_-]{22}")
 LINES = (
     Column("class", texts("Class")),
     Column("month", texts("Month")),
@@ -35,12 +34,15 @@ class HoldRequests:
 
     purposes: Collection[str] = ("judicial", "incident", "data-subject", "audit")
 
-    def __init__(self, *, holds: Holds, keys: KeyRing, clock: Callable[[], int]) -> None:
-        self._holds, self._keys, self._clock = holds, keys, clock
+    def __init__(
+        self, *, holds: Holds, keys: KeyRing, classes: Collection[str], clock: Callable[[], int]
+    ) -> None:
+        self._holds, self._keys, self._classes, self._clock = holds, keys, classes, clock
 
     async def prepare(self, scope: HoldScope) -> Collection[str]:
         """Check a scope. Raises `Conflict` or `BadRequest`."""
         await self._holds.check(scope.hold, scope.until)
+        check_classes((scope.classes or "").split(), self._classes)
         self._extent(scope)
         return ()
 
@@ -100,7 +102,7 @@ class HoldRequests:
         if said is None:
             return None
         names = said.split(" ")
-        found = {name for name in names if _PSEUDONYM.fullmatch(name)}
+        found = {name for name in names if PSEUDONYM.fullmatch(name)}
         key = self._keys.find_month(month_of(self._clock()))
         if key is not None:
             found |= {keyed(key, sort, name.encode()) for name in names}
@@ -110,7 +112,7 @@ class HoldRequests:
 
     def _addresses(self, scope: HoldScope) -> list[str]:
         said = " ".join(filter(None, (scope.people, scope.rooms, scope.units)))
-        return [name for name in said.split(" ") if name and not _PSEUDONYM.fullmatch(name)]
+        return [name for name in said.split(" ") if name and not PSEUDONYM.fullmatch(name)]
 
 
 class ReleaseRequests:
@@ -160,8 +162,8 @@ class EraseRequests:
         slip = promised.slip
         return Answer(
             texts(
-                "{n} records are being erased. The slip is {name}.csv, SHA-256 {digest}; it stands "
-                "in the log at entry {leaf}.",
+                "{n} records are erased from now on. The slip is {name}.csv, SHA-256 {digest}; "
+                "it stands in the log at entry {leaf}.",
                 n=slip.records,
                 name=slip.name,
                 digest=slip.digest,

@@ -161,7 +161,9 @@ class Holds:
         if not policy.is_day(until):
             raise BadRequest(texts("{day} is no day; write YYYY-MM-DD.", day=until))
         if until < self.today.isoformat():
-            raise BadRequest(texts("The last day of a hold is not in the past."))
+            raise BadRequest(
+                texts("{day} is over; the last day of a hold has to be today or later.", day=until)
+            )
 
     async def make(
         self, id: str, extent: Extent, reason: str, until: str, role: str, settle: Settle
@@ -192,6 +194,8 @@ class Holds:
         for entry in self._decisions.lasting().values():
             if entry.hold == id:
                 return entry
+        if id in self._decisions.names():
+            raise NotFound(texts("The hold {name} has ended already.", name=id))
         raise NotFound(texts("There is no hold of the name {name}.", name=id))
 
     async def release(self, id: str, roles: Sequence[str], settle: Settle) -> None:

@@ -87,7 +87,7 @@ def hold_document(hold: Hold) -> dict[str, Any]:
 def show_holds(console: Console, holds: Sequence[Hold]) -> None:
     """Print holds."""
     table = _table(
-        texts("Hold"), texts("Reason"), texts("Up to"), texts("Covers"), texts("Records")
+        texts("Hold"), texts("Reason"), texts("Up to"), texts("Covers"), texts("Records at first")
     )
     for hold in holds:
         until = hold.until if hold.ended is None else texts("ended")

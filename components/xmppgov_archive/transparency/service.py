@@ -21,7 +21,11 @@ from xmppgov.archive.request import CONFLICT
 
 @dataclass(slots=True)
 class Requests:
-    """What was asked for one purpose in one month; `rows` is the most that could be shown."""
+    """What was asked for one purpose in one month; `rows` is the most that could be shown.
+
+    `expired` are those that nobody decided about: they ran out, or a restart made them void. A
+    request to erase or to end a hold that is granted leaves an entry of its own, not one of these.
+    """
 
     granted: int = 0
     refused: int = 0

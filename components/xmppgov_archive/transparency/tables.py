@@ -72,14 +72,14 @@ def _requests(figures: Figures) -> Shown:
         texts("Purpose"),
         texts("Granted"),
         texts("Refused"),
-        texts("Expired"),
+        texts("Lapsed"),
         texts("Rows at most"),
     )
     rows = [
         (*key, r.granted, r.refused, r.expired, r.rows)
         for key, r in sorted(figures.requests.items())
     ]
-    return texts("Requests to see names"), columns, rows
+    return texts("Requests to the officers"), columns, rows
 
 
 def _erasures(figures: Figures) -> Shown:

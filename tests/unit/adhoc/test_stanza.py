@@ -95,3 +95,10 @@ def test_a_form_is_checked_against_what_it_asked() -> None:
     assert one({"a": [" x "]}, "a") == "x"
     with pytest.raises(BadRequest):
         one({"a": ["x", "y"]}, "a")
+
+
+def test_whoever_gives_no_choice_is_told_the_choices() -> None:
+    options = [Option(f"choice-{n}", said("")) for n in range(30)]
+    form = Form(said("x"), [Field("a", said("y"), "list-single", options=options)])
+    with pytest.raises(BadRequest, match=r"choice-0, choice-1, .*choice-19, …"):
+        needed({"a": ["other"]}, form)

@@ -73,9 +73,36 @@ def test_verify_against_a_kept_checkpoint(filled: Place, tmp_path: Path) -> None
     kept = tmp_path / "kept"
     kept.write_bytes((filled.section.tiles_dir / "checkpoint").read_bytes())
     assert run(filled, "verify", "--since", str(kept)).exit_code == 0
-    kept.write_bytes(b"rubbish")
-    assert isinstance(run(filled, "verify", "--since", str(kept)).exception, CheckFailed)
+    another = kept.read_bytes().replace(b"archive.gov.localhost/2026", b"archive.other/2026")
+    for wrong, said in ((b"rubbish", "no checkpoint"), (another, "archive.other/2026")):
+        kept.write_bytes(wrong)
+        refused = run(filled, "verify", "--since", str(kept)).exception
+        assert isinstance(refused, ConfigurationError)
+        assert said in str(refused)
     assert isinstance(run(filled, "verify", "--since", "/nowhere").exception, NotFound)
+
+
+def test_silence_is_not_tampering(filled: Place) -> None:
+    assert isinstance(run(filled, "verify", "--witness", "temoin").exception, ConfigurationError)
+    silent = run(filled, "verify", "--witness", "http://127.0.0.1:9/").exception
+    assert isinstance(silent, CheckFailed)
+    assert "could be asked" in str(silent)
+    with sqlite3.connect(filled.section.database) as database:
+        database.execute("DELETE FROM records WHERE idx = 5")
+    both = run(filled, "verify", "--witness", "http://127.0.0.1:9/").exception
+    assert "is not as it was signed" in str(both)
+
+
+def test_nothing_found_is_said(filled: Place) -> None:
+    assert "Nothing was found" in run(filled, "query", "--day", "2025-11-24").stdout
+    assert "Nothing was found" not in run(filled, "query", "--day", "2025-11-23").stdout
+
+
+def test_a_proof_is_its_owner_s_and_replaces_none(filled: Place, tmp_path: Path) -> None:
+    out = tmp_path / "proof"
+    assert run(filled, "prove", "3", "--out", str(out)).exit_code == 0
+    assert out.stat().st_mode & 0o077 == 0
+    assert isinstance(run(filled, "prove", "4", "--out", str(out)).exception, ConfigurationError)
 
 
 def test_prove_gives_a_file_that_verifies_offline(filled: Place, tmp_path: Path) -> None:

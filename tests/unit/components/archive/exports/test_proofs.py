@@ -216,6 +216,11 @@ def test_the_archive_checks_what_it_has_handed_out(full: Place) -> None:
     assert (checked[0]["present"], checked[0]["outside"]) == ("1-10 12-16 18", "17")
     shown = runner.invoke(app, ["check", str(file), *config])
     assert "1-10" in shown.stdout
+    assert "as the archive has handed it out" in " ".join(shown.stdout.split())
+    french = runner.invoke(app, ["check", str(file), *config], env={"LANG": "fr_FR.UTF-8"})
+    assert "Enregistrements montrés : 1-10" in french.stdout
+    nowhere = runner.invoke(app, ["check", str(full.folder / "nope"), *config])
+    assert isinstance(nowhere.exception, ConfigurationError)
     lines = data.splitlines(keepends=True)
     file.write_bytes(b"".join(lines[:4] + lines[5:]))
     done = runner.invoke(app, ["check", str(file), *config])

@@ -105,6 +105,13 @@ def test_an_open_day_has_no_proof(full: Place) -> None:
         prove(full, "origin-3", day="../../month-2025-11")
 
 
+def test_a_day_before_the_log_is_said_to_be(full: Place) -> None:
+    with pytest.raises(NotFound, match=THE_DAY):
+        prove(full, "origin-3", day="2024-01-01")
+    with pytest.raises(NotFound, match="not closed yet"):
+        prove(full, "origin-3", day="2025-11-26")
+
+
 def test_what_is_gone_cannot_be_proved(full: Place) -> None:
     with sqlite3.connect(full.section.database) as database:
         database.execute("DELETE FROM records WHERE idx = 3")
@@ -114,7 +121,7 @@ def test_what_is_gone_cannot_be_proved(full: Place) -> None:
     with pytest.raises(NotAllowed):
         prove(full, "origin-3", ALICE)
     (full.section.keys_dir / "month-2025-11.key").unlink()
-    with pytest.raises(NotAllowed, match=r"scellé|sealed"):
+    with pytest.raises(NotAllowed, match="ask the archivist"):
         prove(full, "origin-4", ALICE)
     (full.section.keys_dir / f"day-{THE_DAY}.key").unlink()
     with pytest.raises(NotFound):

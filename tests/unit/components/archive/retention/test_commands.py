@@ -76,6 +76,9 @@ def test_a_draft_asks_for_the_visa(filled: Place, tmp_path: Path) -> None:
     assert (slip.visa, slip.roles, slip.records) == ("", "", 26)
     nothing = run(filled, "retention", "draft", "--out", str(out), "--class", "governance")
     assert isinstance(nothing.exception, NotFound)
+    wrong = run(filled, "retention", "draft", "--out", str(out), "--class", "nope").exception
+    assert isinstance(wrong, ConfigurationError)
+    assert "governance, messages" in str(wrong)
     assert not filled.section.slips.exists()
 
 
@@ -83,7 +86,9 @@ def test_holds_are_listed(filled: Place) -> None:
     (held,) = json.loads(run(filled, "retention", "holds", "--json").stdout)["holds"]
     assert held["extent"] == {"first": "2020-01-20", "last": "2020-01-31"}
     assert held["ended"] is None
-    assert "2020-01-20" in run(filled, "retention", "holds").stdout
+    shown = run(filled, "retention", "holds").stdout
+    assert "2020-01-20" in shown
+    assert "at first" in " ".join(shown.split())
 
 
 def erased(place: Place) -> Path:
@@ -110,6 +115,8 @@ def test_a_slip_is_looked_up_in_the_log(filled: Place, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_bytes(slip.read_bytes().replace(b";21;", b";22;"))
     assert isinstance(run(filled, "retention", "slip", str(other)).exception, CheckFailed)
+    missing = run(filled, "retention", "slip", str(tmp_path / "nope.csv")).exception
+    assert isinstance(missing, ConfigurationError)
     other.write_bytes(b"rubbish")
     assert isinstance(run(filled, "retention", "slip", str(other)).exception, NotFound)
 

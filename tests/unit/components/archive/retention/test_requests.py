@@ -101,6 +101,46 @@ async def approved(due: Desk, made: Made, *officers: tuple[str, str]) -> None:
         await due.requests.hand_in(made.standing.hash, address, code)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"people": ["nobody"]}, "nobody"),
+        ({"rooms": ["a.dupont"]}, "a.dupont"),
+        ({"first": ["septembre"]}, "septembre"),
+    ],
+)
+async def test_a_slip_of_the_pen_burns_no_name(
+    due: Desk, values: dict[str, list[str]], said: str
+) -> None:
+    form = {"hold": ["affaire-9"], "until": ["2027-01-01"]}
+    with pytest.raises(BadRequest, match=said):
+        due.fill_in("hold", **form, **values)
+    known = due.fill_in("hold", **form, people=["a.dupont@gov.example A1b2C3d4E5f6G7h8I9j0Kl"])
+    assert isinstance(known, HoldScope)
+
+
+async def test_a_hold_names_classes_that_there_are(due: Desk) -> None:
+    wrong = HoldScope(hold="affaire-9", classes="nope", until="2027-01-01")
+    with pytest.raises(BadRequest, match="governance, messages"):
+        await due.ask(DPD, "hold", wrong, "judicial")
+    past = HoldScope(hold="affaire-9", until="2020-12-31")
+    with pytest.raises(BadRequest, match="today or later"):
+        await due.ask(DPD, "hold", past, "judicial")
+    right = HoldScope(hold="affaire-9", classes="messages", until="2027-01-01")
+    await due.ask(DPD, "hold", right, "judicial")
+
+
+async def test_a_hold_that_has_ended_is_said_to_have(due: Desk) -> None:
+    scope = HoldScope(hold="affaire-7", until="2027-01-01")
+    await due.ask(DPD, "hold", scope, "judicial")
+    end = await due.ask(DPD, "release", ReleaseScope(hold="affaire-7"), "hold-ended")
+    await approved(due, end, (ARCHIVES, "archivist"), (RSSI, "security"))
+    with pytest.raises(NotFound, match="has ended already"):
+        await due.ask(DPD, "release", ReleaseScope(hold="affaire-7"), "hold-ended")
+    with pytest.raises(NotFound, match="no hold of the name"):
+        await due.ask(DPD, "release", ReleaseScope(hold="affaire-8"), "hold-ended")
+
+
 async def test_a_hold_takes_one_officer_and_its_end_takes_two(due: Desk) -> None:
     scope = HoldScope(hold="affaire-7", first="2026-01-01", last="2026-01-31", until="2027-01-01")
     made = await due.ask(DPD, "hold", scope, "judicial")

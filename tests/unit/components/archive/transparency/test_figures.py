@@ -180,7 +180,7 @@ def test_tables_fit_the_screen_and_name_no_room(tiles: Path) -> None:
 
 def test_french(tiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "fr_FR.UTF-8")
-    assert "Demandes de voir des noms" in run(tiles).stdout
+    assert "Demandes aux officiers" in run(tiles).stdout
 
 
 def test_without_a_policy_it_says_that_the_signature_was_not_checked(tiles: Path) -> None:
