@@ -1,6 +1,7 @@
 """docs/auditor.md: its commands print what it shows, and it has every finding of the verifier.
 
-`python -m tests.contract.test_auditor_page` writes the shown output anew.
+`python -m tests.contract.test_auditor_page` writes the shown output anew, and beside the examples
+of docs/protocol/exports the two that are wrong: an export that was cut, the log's old backup.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 import xmppgov_verify
-from tests.contract.test_exports_page import example, files
+from tests.contract.test_exports_page import FOLDER, example, files
 from xmppgov.tlog.tiles import tile_path, tiles_of
 
 PAGE_FILE = Path(__file__).parents[2] / "docs" / "auditor.md"
@@ -28,10 +29,15 @@ def lay_out(folder: Path) -> None:
     whole = files()
     for name, data in whole.items():
         (folder / name).write_bytes(data)
-    lines = whole["export.ndjson"].splitlines(keepends=True)
+    example()[0].publish(folder / "log")
+    lay_out_wrong(folder)
+
+
+def lay_out_wrong(folder: Path) -> None:
+    """Write the export that was cut, and the log's old backup."""
+    lines = files()["export.ndjson"].splitlines(keepends=True)
     (folder / "cut.ndjson").write_bytes(b"".join(x for x in lines if b'"index":3,' not in x))
     log, _, _ = example()
-    log.publish(folder / "log")
     del log.leaves[5:]
     log.publish(folder / "old")
 
@@ -49,6 +55,12 @@ def test_a_command_prints_what_is_shown(command: str, shown: str, tmp_path: Path
         status, printed = run(command)
     assert printed == shown
     assert status == ("all is as was signed" not in shown)
+
+
+@pytest.mark.parametrize(("command", "shown"), COMMANDS)
+def test_a_command_runs_as_it_stands_beside_the_examples(command: str, shown: str) -> None:
+    with chdir(FOLDER):
+        assert run(command)[1] == shown
 
 
 def test_what_is_shown_is_enough() -> None:
@@ -95,6 +107,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, chdir(folder):
         lay_out(Path(folder))
         PAGE_FILE.write_text(BLOCK.sub(written, PAGE), "utf-8")
+    lay_out_wrong(FOLDER)
 
 
 if __name__ == "__main__":
