@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -141,6 +144,35 @@ def test_its_officers_open_names_two_by_two(demo: Demo, tmp_path: Path) -> None:
         json.loads(line) for line in run("dpo", "answer", number, "--format", "ndjson").splitlines()
     ]
     assert officers["dpo"]["jid"] in answer[0]["watermark"]
+
+
+def test_the_archivist_s_example_runs_as_it_stands(demo: Demo, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "archivist.md").read_text("utf-8")
+    commands = re.findall(r"^    \.venv/bin/xmppgov (archive .*)$", page, re.MULTILINE)
+    assert len(commands) == 9
+    first, *others = (c.replace("demo-state", str(demo.state)) for c in commands)
+    asked = shell(first, tmp_path)
+    number = re.search(r"\b[0-9a-f]{8}\b", asked)
+    assert number is not None, asked
+    said = [shell(command.replace("NUMERO", number[0]), tmp_path) for command in others]
+    assert len((tmp_path / "code.txt").read_text().splitlines()) == 4
+    assert "charles-amine.mauroy@gov.localhost" in said[1]
+    assert f"Demande {number[0]}" in " ".join(said[-2].split())
+    assert "audit" in said[-1]
+
+
+def shell(command: str, folder: Path) -> str:
+    """Run a line of a page, as it stands, in French; return all that it says."""
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -m xmppgov.cli.main {command}'],
+        cwd=folder,
+        env={**os.environ, "LANG": "fr_FR.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def test_a_second_demo_on_its_ports_is_refused_with_the_port(demo: Demo, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ async def lay_out(state: Path, ports: Ports, screen: Screen) -> Layout:
     await _import_country(state, config["directory"], screen)
     with screen.step(texts("Accounts")):
         logins = make_accounts(prosody, state)
-        appoint(state, config["archive"], f"archive.{DOMAIN}/log", logins)
+        appoint(state, config["archive"], f"archive.{DOMAIN}/log", logins, ports.c2s)
     return Layout(state, DOMAIN, ports, prosody, config, logins, lock)
 
 

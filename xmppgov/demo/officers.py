@@ -35,8 +35,11 @@ def make_officers(folder: Path) -> None:
     write_private(public, PrivateKey(secrets.token_bytes(KEY_SIZE)).public.raw.hex() + "\n")
 
 
-def appoint(state: Path, config: Path, origin: str, logins: Sequence[Login]) -> None:
-    """Give the officers' accounts their roles in the archive's configuration, and keys at first."""
+def appoint(state: Path, config: Path, origin: str, logins: Sequence[Login], port: int) -> None:
+    """Give the officers' accounts their roles in the archive's configuration, and keys at first.
+
+    `port` is the server's, on which they log in.
+    """
     officers = dict(zip(ROLES, logins[-4:-1], strict=True))
     folder = state / "archive-officers"
     if not (folder / "dpo.share").exists():
@@ -44,6 +47,8 @@ def appoint(state: Path, config: Path, origin: str, logins: Sequence[Login]) -> 
     lines = [f'{role} = ["{login.jid}"]' for role, login in officers.items()]
     text = "\n".join(["", "[archive.officers]", *lines, ""])
     config.write_text(config.read_text("utf-8") + text, "utf-8")
+    for role, login in officers.items():
+        _write_account(state, folder / role, login, port)
 
 
 def described(state: Path, logins: Sequence[Login]) -> list[dict[str, str]]:
@@ -55,10 +60,25 @@ def described(state: Path, logins: Sequence[Login]) -> list[dict[str, str]]:
             "jid": login.jid,
             "key_file": str(folder / f"{role}.key"),
             "share_file": str(folder / f"{role}.share"),
+            "account_file": str(folder / f"{role}.toml"),
             "passphrase_file": str(folder / f"{role}.passphrase"),
         }
         for role, login in zip(ROLES, logins[-4:-1], strict=True)
     ]
+
+
+def _write_account(state: Path, file: Path, login: Login, port: int) -> None:
+    """Write the file that `--account` names; it is written anew, for ports may be others."""
+    write_private(file.with_suffix(".password"), login.password + "\n")
+    lines = (
+        "[officer]",
+        f'jid = "{login.jid}"',
+        'host = "127.0.0.1"',
+        f"port = {port}",
+        f'secret_file = "{file.name}.password"',
+        f'ca_file = "{state.resolve() / "ca.pem"}"',
+    )
+    write_private(file.with_suffix(".toml"), "\n".join([*lines, ""]))
 
 
 def _make_shares(folder: Path, vkey: str, officers: Mapping[str, Login]) -> None:

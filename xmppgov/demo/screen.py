@@ -57,7 +57,7 @@ class Screen:
 
 
 def _suggestions(ready: Ready) -> list[Text]:
-    """Return three things to try."""
+    """Return what to try."""
     group = next((group for login in ready.logins for group in login.groups), "…")
     return [
         texts("Log in as two people of one group, in two browsers: their room awaits, encrypted."),
@@ -68,6 +68,16 @@ def _suggestions(ready: Ready) -> list[Text]:
             command=_from_here(Path(sys.argv[0])),
             file=_from_here(ready.config["alerts"]),
             group=group,
+        ),
+        texts(
+            "See that the archive is whole: {command} archive verify --config {file}",
+            command=_from_here(Path(sys.argv[0])),
+            file=_from_here(ready.config["archive"]),
+        ),
+        texts(
+            "Play the three officers, who open names two by two: {folder} has their keys; "
+            "docs/archivist.md (Un exemple) has the commands.",
+            folder=_from_here(ready.config["archive"].parent / "archive-officers"),
         ),
     ]
 
