@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -65,7 +66,8 @@ class Ground:
 async def ground(servers: Servers) -> AsyncIterator[Ground]:
     ours, other = servers
     section = component_section(other, "directory", "directory")
-    service = Component(section, name="anything", identity=("component", "generic"))
+    service = Component(section, name="anything", identity=("conference", "text"))
+    service.plugin["xep_0030"].add_identity("conference", "text", jid=ROOM)
     async with (
         world(ours, Sink(), "up") as here,
         logged_in(ours, ALICE) as alice,
@@ -130,26 +132,75 @@ async def test_an_alleged_replay_is_recorded(ground: Ground, outwards: bool) -> 
     await ground.one(kind="groupchat", room=EVE, enc="omemo:siacs")
 
 
+MUC = "http://jabber.org/protocol/muc"
+INSIDE = f'<x xmlns="{MUC_USER}"><item affiliation="member" role="participant"/>{{}}</x>'
+
+
+async def enter(by: Mailbox, room: str) -> None:
+    by.stream.send_raw(f'<presence to="{room}/Alice"><x xmlns="{MUC}"/></presence>')
+    await request(by.stream, "get", '<ping xmlns="urn:xmpp:ping"/>')
+
+
+async def show(by: Mailbox, to: Mailbox, room: str, status: str) -> None:
+    """Send the presence of an occupant to a device, and wait until it has come."""
+    seen = asyncio.Event()
+
+    def see(presence: object) -> None:
+        if str(presence["from"]) == f"{room}/Alice":  # type: ignore[index]
+            seen.set()
+
+    to.stream.add_event_handler("presence_available", see)
+    sender = f'from="{room}/Alice" ' if isinstance(by.stream, Component) else ""
+    inside = INSIDE.format(status)
+    by.stream.send_raw(f'<presence {sender}to="{to.stream.boundjid}">{inside}</presence>')
+    await asyncio.wait_for(seen.wait(), 5)
+    to.stream.del_event_handler("presence_available", see)
+
+
+SELF = '<status code="110"/>'
+
+
 async def test_a_room_that_was_entered_replays_until_its_subject(ground: Ground) -> None:
+    """And only as soon as it has shown that the session is inside."""
     alice, service = ground.alice, ground.service
     said, as_room = CIPHERTEXT + DELAY.format(ROOM), {"sender": f"{ROOM}/Eve"}
     device = str(alice.stream.boundjid)
+    recorded = {"kind": "groupchat", "from": ROOM, "room": ROOM}
 
     async def room_says(inside: str) -> None:
         await alice.get(service.send(device, inside, "groupchat", **as_room))
 
     await room_says(said)
-    await ground.here.check({"kind": "groupchat", "from": ROOM, "room": ROOM})
-    muc = '<x xmlns="http://jabber.org/protocol/muc"/>'
-    alice.stream.send_raw(f'<presence to="{ROOM}/Alice">{muc}</presence>')
-    await request(alice.stream, "get", '<ping xmlns="urn:xmpp:ping"/>')
+    await ground.here.check(recorded)
+    await enter(alice, ROOM)
+    await room_says(said)
+    await ground.here.check(recorded)
+    await show(service, alice, ROOM, "")
+    await room_says(said)
+    await ground.here.check(recorded)
+    await show(service, alice, ROOM, SELF)
     await room_says(said)
     await room_says("<subject/>")
     await ground.here.check()
+    await show(service, alice, ROOM, SELF)
     await room_says(said)
-    await ground.here.check({"kind": "groupchat", "from": ROOM, "room": ROOM})
+    await ground.here.check(recorded)
     await alice.get(service.send(device, f"<body>psst</body>{EMPTY}", **as_room))
     await ground.here.check({"kind": "muc-pm", "to": ALICE, "room": ROOM})
+
+
+async def test_a_person_who_plays_a_room_replays_nothing(ground: Ground, servers: Servers) -> None:
+    """Alice enters Eve's account, and Eve, as "Alice", shows her that she is inside."""
+    alice = ground.alice
+    await enter(alice, EVE)
+    async with logged_in(servers[1], f"{EVE}/Alice") as stream:
+        eve = Mailbox(stream)
+        await show(eve, alice, EVE, SELF)
+        for inside in (CIPHERTEXT, "<body>words</body>"):
+            await ground.said(eve, alice, inside + DELAY.format(EVE), "groupchat")
+            await ground.one(kind="groupchat", room=EVE)
+        await ground.said(eve, alice, CIPHERTEXT + EMPTY)
+        await ground.one(kind="chat", room=None)
 
 
 @pytest.mark.parametrize("outwards", [False, True])
@@ -182,6 +233,119 @@ SPOKEN = {
     "state": '<active xmlns="http://jabber.org/protocol/chatstates">words</active>',
     "privilege": '<privilege xmlns="urn:xmpp:privilege:2">words</privilege>',
 }
+
+
+SAYS = "rendez-vous-a-huit-heures;" * 20
+BESIDE = {
+    "html": '<html xmlns="http://jabber.org/protocol/xhtml-im"><body '
+    'xmlns="http://www.w3.org/1999/xhtml">words</body></html>',
+    "thread": "<thread>two words</thread>",
+    "text": "words",
+    "attribute": f'<store xmlns="urn:xmpp:hints" says="{SAYS}"/>',
+    "second": EVENT.format("<item><x xmlns='urn:x'>words</x></item>"),
+    "header": '<headers xmlns="http://jabber.org/protocol/shim">'
+    '<header name="SubID">two words</header></headers>',
+    "address": '<addresses xmlns="http://jabber.org/protocol/address">'
+    f'<address type="replyto" jid="x@y/{SAYS}"/></addresses>',
+}
+
+
+@pytest.mark.parametrize("case", BESIDE)
+async def test_nothing_stands_beside_an_event(ground: Ground, case: str) -> None:
+    event = EVENT.format("<item><nick xmlns='urn:canari'>c</nick></item>")
+    await ground.said(ground.service, ground.alice, event + BESIDE[case], "headline")
+    await ground.one(kind="normal", **{"from": SERVICE})
+
+
+async def test_what_servers_put_beside_an_event_gives_no_record(ground: Ground) -> None:
+    event = EVENT.format("<item><nick xmlns='urn:canari'>c</nick></item>")
+    beside = (
+        f'<addresses xmlns="http://jabber.org/protocol/address"><address type="replyto" '
+        f'jid="{SERVICE}/tablet"/></addresses><headers xmlns="http://jabber.org/protocol/shim">'
+        '<header name="SubID">4F2A</header></headers>' + DELAY.format(SERVICE)
+    )
+    await ground.said(ground.service, ground.alice, event + beside, "headline")
+    await ground.none()
+
+
+STATE = '<active xmlns="http://jabber.org/protocol/chatstates"{}/>'
+SIGNS = {
+    "attribute of a state": STATE.format(f' says="{SAYS}"'),
+    "attribute of a hint": f'<store xmlns="urn:xmpp:hints" says="{SAYS}"/>',
+    "stamp": f'<delay xmlns="urn:xmpp:delay" stamp="{SAYS}"/>',
+    "whose delay": f'<delay xmlns="urn:xmpp:delay" from="{SAYS[:40]}"/>',
+    "receipt": f'<received xmlns="urn:xmpp:receipts" id="{SAYS}"/>',
+    "marker": f'<displayed xmlns="urn:xmpp:chat-markers:0" id="1" sender="{{to}}/{SAYS}"/>',
+    "marker of another": '<displayed xmlns="urn:xmpp:chat-markers:0" id="1" sender="a@b"/>',
+    "origin": f'<origin-id xmlns="urn:xmpp:sid:0" id="{SAYS}"/>',
+    "element": '<rendez-vous-a-huit-heures xmlns="urn:xmpp:hints"/>',
+    "many": "<thread>t</thread>" * 2 + STATE.format(""),
+    "room": f'<x xmlns="{MUC_USER}" says="{SAYS}"/>',
+}
+
+
+@pytest.mark.parametrize("case", SIGNS)
+async def test_no_sign_speaks(ground: Ground, case: str) -> None:
+    for by, to in (
+        (ground.alice, ground.bob),
+        (ground.alice, ground.eve),
+        (ground.eve, ground.alice),
+        (ground.service, ground.alice),
+    ):
+        bare = str(to.stream.boundjid.bare)
+        await ground.said(by, to, SIGNS[case].format(to=bare))
+        await ground.one(kind="chat", to=bare)
+
+
+ON_STANZA = {
+    "id": f'id="{SAYS}"',
+    "words": 'id="two words"',
+    "language": f'xml:lang="{SAYS}"',
+    "type": f'type="{SAYS}"',
+    "unknown": f'says="{SAYS}"',
+}
+
+
+@pytest.mark.parametrize("case", ON_STANZA)
+async def test_no_attribute_of_a_sign_speaks(ground: Ground, case: str) -> None:
+    alice, bob = ground.alice, ground.bob
+    device = str(bob.stream.boundjid)
+    alice.stream.send_raw(f'<message to="{device}" {ON_STANZA[case]}>{STATE.format("")}</message>')
+    await bob.get(alice.send(device, END))
+    await ground.one(**{"from": ALICE, "to": BOB})
+
+
+async def test_no_resource_speaks(ground: Ground) -> None:
+    alice, bob = ground.alice, ground.bob
+    state = STATE.format("")
+    alice.stream.send_raw(f'<message to="{BOB}/{SAYS}" type="chat">{state}</message>')
+    await bob.get(alice.send(str(bob.stream.boundjid), END))
+    await ground.one(kind="chat", to=BOB)
+
+
+# As Conversations, Dino, Gajim, Converse.js, Profanity and servers send them.
+QUIET = {
+    "state": STATE.format("") + '<no-store xmlns="urn:xmpp:hints"/>',
+    "state in a thread": STATE.format("") + "<thread>8d7f9e-3a</thread>",
+    "state with an id": STATE.format("")
+    + '<origin-id xmlns="urn:xmpp:sid:0" id="b6d2"/><no-copy xmlns="urn:xmpp:hints"/>',
+    "receipt": '<received xmlns="urn:xmpp:receipts" id="8f1c-44"/><store xmlns="urn:xmpp:hints"/>',
+    "marker": '<displayed xmlns="urn:xmpp:chat-markers:0" id="$a:matrix.org" '
+    'sender="{to}/Jean de la Tour"/><store xmlns="urn:xmpp:hints"/>',
+    "delayed": STATE.format("") + '<delay xmlns="urn:xmpp:delay" from="{domain}" '
+    'stamp="2026-11-24T08:00:00.123Z"/>',
+    "numbered": STATE.format("") + '<stanza-id xmlns="urn:xmpp:sid:0" by="{by}" id="1763"/>'
+    '<occupant-id xmlns="urn:xmpp:occupant-id:0" id="ZGQ3MjYwM2RlZWM5MGEz+/="/>',
+}
+
+
+@pytest.mark.parametrize("case", QUIET)
+async def test_signs_of_real_apps_give_no_record(ground: Ground, case: str) -> None:
+    for by, to in ((ground.alice, ground.bob), (ground.eve, ground.alice)):
+        bare, mine = str(to.stream.boundjid.bare), str(by.stream.boundjid.bare)
+        sign = QUIET[case].format(to=bare, by=mine, domain=mine.split("@")[1])
+        await ground.said(by, to, sign)
+        await ground.none()
 
 
 @pytest.mark.parametrize("case", [*HIDDEN, *SPOKEN])

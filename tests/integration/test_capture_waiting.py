@@ -16,6 +16,7 @@ from tests.conftest import require_program
 from tests.integration.archive_sink import Sink
 from tests.integration.capture_world import Inbox, join, prepare, say, until
 from tests.integration.failing_disk import MODULES, Disk
+from tests.omemo_nodes import request
 from tests.streams import component_section, connected, logged_in
 from xmppgov.demo.prosody import Ports, Prosody
 from xmppgov.rooms.client import RoomsClient
@@ -312,6 +313,31 @@ async def test_what_cannot_be_synced_is_refused(house: House) -> None:
         ("o-again", "accepted"),
     ]
     assert sink.holes == [{"first": "2", "last": "2", "reason": "lost"}]
+
+
+async def archive_of(account: Account) -> str:
+    """Return all that an account's own archive (XEP-0313) tells it."""
+    inbox = Inbox(account)
+    await request(account, "set", '<query xmlns="urn:xmpp:mam:2"/>')
+    return "".join(inbox.xml)
+
+
+async def test_what_cannot_be_synced_is_nowhere_but_with_its_sender(house: House) -> None:
+    """And only the first one is: the gate stands before every archive, the sync behind one."""
+    async with logged_in(house.server, DORA) as dora, logged_in(house.server, ALICE) as alice:
+        refused, inbox = Inbox(dora), Inbox(alice)
+        house.disk.fail()
+        for n, oid in enumerate(("o-first", "o-second"), 1):
+            say(dora, ALICE, inside=spoken(oid))
+            await refused.get("resource-constraint", n)
+        house.disk.release()
+        await until(lambda: "can be written again" in house.log())
+        say(dora, ALICE, inside=spoken("o-again"))
+        await inbox.get('"o-again"')
+        assert order(inbox) == ["o-again"]
+        theirs, own = await archive_of(alice), await archive_of(dora)
+    assert ["o-first" in theirs, "o-second" in theirs, "o-again" in theirs] == [False, False, True]
+    assert ["o-first" in own, "o-second" in own, "o-again" in own] == [True, False, True]
 
 
 async def test_what_a_component_says_waits_in_its_own_way(house: House) -> None:

@@ -2,6 +2,7 @@
 
 local sha256 = require "util.hashes".sha256;
 local jid_bare, jid_prep = require "util.jid".bare, require "util.jid".prep;
+local is_plain = module:require "plain";
 
 local find = string.find;
 
@@ -283,6 +284,7 @@ local function read(stanza, source, extra)
 	elseif message_type == "error" then
 		kind = "bounce";
 	end
+	if not kind and source and not is_plain(stanza) then kind = KINDS[message_type] or "normal"; end
 	return kind, enc or is_otr(body) and "otr" or "none", oid or false, size, facts;
 end
 

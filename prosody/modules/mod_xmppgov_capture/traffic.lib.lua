@@ -163,7 +163,7 @@ function traffic:watch(api)
 	end
 	hook_each(api, SENDING, -0.5, self:learning_sender_id());
 	hook_each(api, { "route/remote" }, 0.05, self:routing());
-	hook_each(api, { "pre-presence/full", "pre-presence/bare" }, -10, entered.learn); -- behind whoever refuses it
+	entered.watch(api);
 end
 
 -- Captures what arrives at a host; in rooms, the library `rooms` does it.
