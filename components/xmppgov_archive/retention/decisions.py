@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
+from xmppgov.archive.jcs import LARGEST_INTEGER
 from xmppgov.archive.leaf import Hold, Release, parse_leaf
 from xmppgov.tlog.tiles import WIDTH
 
@@ -45,13 +46,17 @@ class Decisions:
         else:
             self._releases[index] = entry
 
-    def lasting(self) -> Mapping[int, Hold]:
-        """Return the holds without a release, by index, in order."""
-        ended = {(entry.hold, index) for index, entry in self._releases.items()}
+    def lasting(self, size: int | None = None) -> Mapping[int, Hold]:
+        """Return the holds without a release, by index, in order.
+
+        As it was when the log had `size` entries, where that is said.
+        """
+        end = LARGEST_INTEGER if size is None else size
+        ended = {(entry.hold, at) for at, entry in self._releases.items() if at < end}
         return {
             index: entry
             for index, entry in sorted(self._holds.items())
-            if not any(id == entry.hold and at > index for id, at in ended)
+            if index < end and not any(id == entry.hold and at > index for id, at in ended)
         }
 
     def names(self) -> set[str]:

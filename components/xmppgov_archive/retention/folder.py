@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xmppgov.storage.files import WriteFile, write_file
 from xmppgov_archive.retention import paper, seda
-from xmppgov_archive.retention.slip import Slip
+from xmppgov_archive.retention.slip import Slip, SlipInvalid
 
 
 class SlipFolder:
@@ -20,6 +20,13 @@ class SlipFolder:
         """Put a slip on disk, with its page. Raises `OSError`."""
         self._write(self._file(slip, "html"), paper.page(slip))
         self._write(self._file(slip, "csv"), slip.encode())
+
+    def has(self, encoded: bytes) -> bool:
+        """Tell whether a slip (its CSV) is one that was written here."""
+        try:
+            return self._file(Slip.parse(encoded), "csv").read_bytes() == encoded
+        except (OSError, SlipInvalid):
+            return False
 
     def discard(self, slip: Slip) -> None:
         """Remove a slip that came to nothing."""

@@ -120,8 +120,10 @@ class Holds:
         """Return every hold as the database has it, those that have ended too."""
         return await self._store.holds()
 
-    async def lasting(self) -> list[Hold]:
+    async def lasting(self, size: int | None = None) -> list[Hold]:
         """Return the holds that last: those of which the log has the entry, and no release.
+
+        Those that lasted when it had `size` entries, where that is said.
 
         Raises:
             Unexpected: the database has not each of them as its entry has it; then nobody can tell
@@ -129,7 +131,7 @@ class Holds:
         """
         await self._decisions.follow()
         kept = {hold.leaf: hold for hold in await self._store.holds()}
-        lasting = self._decisions.lasting()
+        lasting = self._decisions.lasting(size)
         for index, entry in lasting.items():
             if index not in kept or not is_as_said(kept[index], entry):
                 log.error("ALARM: a hold is not in the database as the log has it", entry=index)

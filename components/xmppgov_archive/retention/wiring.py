@@ -66,11 +66,12 @@ def _made(section: ArchiveSection, parts: Parts, reader: RecordStore) -> Retenti
         clock=clock,
         random=secrets.token_bytes,
     )
+    choice = Choice(reading, parts.rest)
     promises = Promises(
         archive=parts.archive,
         holds=holds,
         reading=reading,
-        choice=Choice(reading, parts.rest),
+        choice=choice,
         store=store,
         keys=parts.keys,
         setting=kept,
@@ -80,12 +81,13 @@ def _made(section: ArchiveSection, parts: Parts, reader: RecordStore) -> Retenti
     erasing = Erasing(
         archive=parts.archive,
         store=store,
+        choice=choice,
         holds=holds,
         keys=parts.keys,
         rest=parts.rest,
         names=parts.names,
         periods=kept.periods,
-        notice=folder.notify,
+        folder=folder,
         clock=clock,
     )
     rounds = Rounds(holds=holds, erasing=erasing, store=store)

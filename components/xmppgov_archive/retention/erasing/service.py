@@ -8,8 +8,10 @@ What is durable after each step, and what a crash behind it means:
    keys that have to go, and the numbers of its records. From here on what arrives for a part has a
    key of its own. Crash: the next start goes on with the steps below. There is no way back.
 2. *Sign*: nothing is destroyed before a checkpoint covers the entries. Crash: it is waited for.
-3. *Rows* are deleted, a few at a time, each time in a transaction and a turn of its own. Crash:
-   deleting again what is gone does nothing.
+3. *Rows* are deleted, a few at a time, each time in a transaction and a turn of its own. Before
+   that the entries are compared with the slip on disk, and the rows chosen again by their boxes and
+   by the holds of then: nothing goes that could not have been promised, whoever put it into the
+   database. Crash: deleting again what is gone does nothing.
 4. *Held records* of the parts are sealed under the key of a hold that keeps them. Crash: those that
    lie under a doomed key still are moved.
 5. *Names* of months of which no record is left are deleted, their digests kept; the keys of these
@@ -27,31 +29,36 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 
 import structlog
 
+from xmppgov.archive import ranges
 from xmppgov.archive.fates import erased_by
-from xmppgov.archive.leaf import KeyChange
+from xmppgov.archive.leaf import Erase, KeyChange, parse_leaf
+from xmppgov.archive.ranges import Range
 from xmppgov.errors import LocalFault
 from xmppgov.i18n import Texts
 from xmppgov_archive.records.keys import KeyRing, body_name
 from xmppgov_archive.records.pseudonyms import Pseudonyms
 from xmppgov_archive.records.rest import AtRest, BoxBroken
 from xmppgov_archive.records.service import Archive
+from xmppgov_archive.retention.erasing.choice import Choice
 from xmppgov_archive.retention.erasing.pace import Pace
 from xmppgov_archive.retention.erasing.store import ErasingStore, Erasure, Kept
+from xmppgov_archive.retention.folder import SlipFolder
 from xmppgov_archive.retention.model import Hold, Part, Period, hold_key
 from xmppgov_archive.retention.policy import day_of, is_due, keeper
 from xmppgov_archive.retention.service import Holds
+from xmppgov_archive.retention.slip import Slip
 
 texts = Texts("xmppgov_archive")
 log = structlog.get_logger()
 MOST_MOVED = 300  # records that are sealed anew at once
 MOST_TRIES, PAUSE = 50, 0.1  # of emptying the write-ahead log, while others read; seconds
-Notice = Callable[[bytes], None]
-"""Write the message to the archives that says what was eliminated, given the slip's CSV."""
 
 
 class Unfinished(LocalFault):
@@ -66,17 +73,19 @@ class Erasing:
         *,
         archive: Archive,
         store: ErasingStore,
+        choice: Choice,
         holds: Holds,
         keys: KeyRing,
         rest: AtRest,
         names: Pseudonyms,
         periods: Mapping[str, Period],
-        notice: Notice,
+        folder: SlipFolder,
         clock: Callable[[], int],
     ) -> None:
         self._archive, self._store, self._holds = archive, store, holds
+        self._choice = choice
         self._keys, self._rest, self._names = keys, rest, names
-        self._periods, self._notice, self._clock = periods, notice, clock
+        self._periods, self._folder, self._clock = periods, folder, clock
         self._pace = Pace()
 
     async def carry_out(self, erasure: Erasure) -> None:
@@ -89,7 +98,7 @@ class Erasing:
             await self._forget(erasure, month)
         await self._destroy_keys(erasure)
         await self._truncate()
-        await asyncio.to_thread(self._notice, erasure.slip)
+        await asyncio.to_thread(self._folder.notify, erasure.slip)
         async with self._archive.adding():
             await self._store.finish(erasure.id, self._clock())
         log.info("an erasure is done", parts=len(erasure.parts))
@@ -103,9 +112,33 @@ class Erasing:
 
     async def _delete(self, erasure: Erasure) -> None:
         named = erased_by(await self._store.entries(erasure))
+        await self._check(erasure, named)
         for portion in self._pace.portions(named):
             async with self._turn():
                 await self._store.delete(portion)
+
+    async def _check(self, erasure: Erasure, named: Sequence[Range]) -> None:
+        """Refuse to delete a row that could not have been promised, whoever has named it."""
+        holds = await self._holds.lasting(erasure.first)
+        chosen = await self._choice.of(erasure.parts, holds, erasure.first)
+        taken = ranges.union([one for indexes in chosen.indexes.values() for one in indexes])
+        others = await self._store.has_any(ranges.subtract(ranges.union(named), taken))
+        if others or not await self._is_on_its_slip(erasure):
+            log.error("ALARM: an erase entry names records that may not go", entry=erasure.first)
+            raise Unfinished(texts("An erase entry names records that may not go."))
+
+    async def _is_on_its_slip(self, erasure: Erasure) -> bool:
+        """Tell whether the entries say what the slip says that was written before them."""
+        said: Counter[Part] = Counter()
+        for data in await self._store.entries(erasure):
+            entry = parse_leaf(data)
+            if isinstance(entry, Erase) and entry.slip == sha256(erasure.slip).hexdigest():
+                said[Part(entry.class_, entry.month)] += entry.n
+        if not await asyncio.to_thread(self._folder.has, erasure.slip):
+            return False
+        lines = Slip.parse(erasure.slip).lines
+        slip = {Part(line.class_, line.month): line.records for line in lines}
+        return slip == said and set(slip) == set(erasure.parts)
 
     async def _move_held(self, erasure: Erasure, part: Part) -> None:
         """Seal what is left of a part under a key that stays."""
@@ -180,7 +213,7 @@ class Erasing:
         for name in doomed:
             async with self._turn() as add:
                 month = _month(name)
-                if month is None or await self._store.is_unused(month):
+                if _is_of(name, erasure.parts) or (month and await self._store.is_unused(month)):
                     self._names.forget()
                     await asyncio.to_thread(self._destroy, name)
                     await add(self._destroyed(name))
@@ -201,6 +234,12 @@ class Erasing:
             self._pace.start()
             yield add
         self._pace.stop()
+
+
+def _is_of(name: str, parts: Sequence[Part]) -> bool:
+    """Tell whether a key is one of the records of some parts: no other goes with them."""
+    ends = (f"{part.month}-{part.class_}" for part in parts)
+    return any(re.fullmatch(rf"(?:body[0-9]*-|hold-[^.]+\.){re.escape(end)}", name) for end in ends)
 
 
 def _month(name: str) -> str | None:

@@ -113,6 +113,16 @@ class ErasingStore:
         )
         return [row[0] for row in rows]
 
+    async def has_any(self, parts: Iterable[Range]) -> bool:
+        """Tell whether there are records with some of these indexes."""
+        for part in parts:
+            row = await self._reader.fetch_one(
+                "SELECT 1 FROM records WHERE idx BETWEEN ? AND ? LIMIT 1", part
+            )
+            if row is not None:
+                return True
+        return False
+
     async def delete(self, parts: Iterable[Range]) -> None:
         """Delete the records with these indexes; within a transaction."""
         await self._database.execute_many("DELETE FROM records WHERE idx BETWEEN ? AND ?", parts)

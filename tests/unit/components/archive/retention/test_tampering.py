@@ -13,6 +13,7 @@ from tests.unit.components.archive.conftest import Place
 from tests.unit.components.archive.retention.world import (
     DAY,
     TWO,
+    VISA,
     at,
     at_work,
     commit,
@@ -35,6 +36,8 @@ from tests.unit.components.archive.test_tampering import (
 )
 from xmppgov.archive.leaf import Erase, Release
 from xmppgov.errors import Conflict, NotFound, StorageError, Unexpected
+from xmppgov_archive.retention.erasing.service import Unfinished
+from xmppgov_archive.retention.model import Part
 
 TABLES = {
     "holds": set(),
@@ -225,6 +228,83 @@ async def test_what_is_erased_is_said_by_the_box_and_not_by_columns(
         assert await erase(parts, "2026-01") == 3
     report = await place.verify()
     assert (report.total, report.records, report.erased) == (0, 5, 3)
+
+
+FORGE = (
+    "CREATE TRIGGER forge AFTER INSERT ON leaves"
+    ' WHEN instr(new.data, CAST(\'"kind":"erase"\' AS BLOB)) BEGIN'
+    " UPDATE leaves SET data = CAST(replace(CAST(data AS TEXT), '{}', '{}') AS BLOB)"
+    " WHERE idx = new.idx; END"
+)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("named", ["7-9", "1-3"])  # not due; held
+async def test_an_entry_that_is_changed_before_it_is_signed_erases_nothing(
+    place: Place, named: str, restart: bool
+) -> None:
+    short(place)
+    place.now = at(2026, 1, 20)
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(at_work(place))
+        await commit(parts, *(message(n, at(2026, 1, 3 + n // 4) + n) for n in range(1, 7)))
+        place.now = at(2026, 2, 25)
+        await commit(parts, *(message(n, at(2026, 2, 10) + n) for n in range(7, 10)))
+        await hold(parts, first="2026-01-01", last="2026-01-03")
+        place.now = at(2026, 3, 2)
+        before = [(found.idx, found.record["es"]) for found in await place.records()]
+        free, other = (
+            [i for i, es in before if es in some] for some in ((4, 5, 6), named_by(named))
+        )
+        old, new = (f"{some[0]}-{some[-1]}" for some in (free, other))
+        with sqlite3.connect(place.section.database) as database:
+            database.execute(FORGE.format(f'"indexes":"{old}"', f'"indexes":"{new}"'))
+        await parts.retention.promises.erase([Part("messages", "2026-01")], VISA, TWO, nothing)
+        if restart:
+            await stack.aclose()
+            parts = await stack.enter_async_context(at_work(place))
+        (erasure,) = await parts.retention.promises._store.undone()
+        (entry,) = await parts.retention.promises._store.entries(erasure)
+        assert f'"indexes":"{new}"'.encode() in entry
+        with pytest.raises(Unfinished):
+            await parts.retention.rounds._erasing.carry_out(erasure)
+        assert [(found.idx, found.record["es"]) for found in await place.records()] == before
+
+
+async def test_other_months_than_those_of_the_slip_are_not_erased(place: Place) -> None:
+    await erased(place)
+    async with at_work(place) as parts:
+        later = "INSERT INTO erasure_parts VALUES (new.id, 'messages', '2026-02', 2)"
+        tamper(place, f"CREATE TRIGGER more AFTER INSERT ON erasures BEGIN {later}; END")
+        await parts.retention.promises.erase([Part("messages", "2026-01")], VISA, TWO, nothing)
+        (erasure,) = await parts.retention.promises._store.undone()
+        assert len(erasure.parts) == 2
+        with pytest.raises(Unfinished):
+            await parts.retention.rounds._erasing.carry_out(erasure)
+        assert len(await place.records()) == 5
+
+
+def named_by(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last) + 1)
+
+
+async def test_only_keys_of_what_is_erased_are_destroyed(place: Place) -> None:
+    short(place)
+    place.now = at(2026, 1, 20)
+    async with at_work(place) as parts:
+        await commit(parts, *(message(n, at(2026, 1, 3) + n) for n in range(1, 6)))
+        place.now = at(2026, 3, 2)
+        await commit(parts, message(6, place.now))
+        tamper(
+            place,
+            "CREATE TRIGGER doom AFTER INSERT ON erasures BEGIN"
+            " INSERT INTO doomed_keys VALUES (new.id, 'body-2026-03-messages');"
+            " INSERT INTO doomed_keys VALUES (new.id, 'signing'); END",
+        )
+        assert await erase(parts, "2026-01") == 5
+    assert {"body-2026-03-messages", "signing"} <= set(keys(place))
+    assert (await place.verify()).total == 0
 
 
 def _select(place: Place) -> list[tuple[object, ...]]:
