@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import os
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.unit.archive.batches import record
 from xmppgov.archive.leaf import ROLES
 from xmppgov.archive.officer import make_key, write_file
 from xmppgov.config import load
+from xmppgov.demo.certificates import make_certificates
 from xmppgov.demo.prosody import Prosody
 from xmppgov_archive.config import Config
 from xmppgov_archive.officers.keys import make_first, renew
@@ -197,6 +199,37 @@ async def test_no_code_is_printed_where_the_archive_refuses_it(machines: Machine
         words = ("approve", number, *machines.mine("dpo"))
         assert await machines.run(*words, who="rssi", status=1) == ""
         assert "another officer's share" in machines.said[-1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('secret_file = "', 'secret_file = "wrong-', "password; see secret_file"),
+        ('ca_file = "', 'ca_file = "other-', "not trusted; see ca_file"),
+        ('ca_file = "', 'ca_file = "no-', "no-ca.pem: the file cannot be read"),
+        ("port = ", "port = 1#", "see host and port"),
+        ("[officer]", '[officer]\narchive = "nowhere.localhost"', "no such service"),
+    ],
+)
+async def test_why_a_log_in_fails_is_one_sentence(
+    machines: Machines, old: str, new: str, said: str
+) -> None:
+    file = machines.world.account("dpd")
+    settings = tomllib.loads(file.read_text())["officer"]
+    secret, trusted = Path(settings["secret_file"]), Path(settings["ca_file"])
+    copies = {"": secret.read_text(), "wrong-": "another password"}
+    for name, text in copies.items():
+        (machines.folder / f"{name}secret").write_text(text)
+        (machines.folder / f"{name}secret").chmod(0o600)
+    (machines.folder / "ca.pem").write_bytes(trusted.read_bytes())
+    make_certificates(machines.folder / "other", ["x.localhost"])
+    (machines.folder / "other" / "ca.pem").rename(machines.folder / "other-ca.pem")
+    text = file.read_text().replace(str(secret), "secret").replace(str(trusted), "ca.pem")
+    file.write_text(text.replace(old, new))
+    done = await asyncio.to_thread(machines.world.cli, "requests", "--account", str(file))
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 async def test_a_request_is_shown_in_words(machines: Machines) -> None:

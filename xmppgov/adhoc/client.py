@@ -26,6 +26,9 @@ _FAULTS: dict[str, type[RemoteFault]] = {
     "item-not-found": NotFound,
 }
 
+_AWAY = ("remote-server-not-found", "remote-server-timeout")
+"""What a server says of an address at which there is nothing, in a sentence that is English."""
+
 
 class CommandClient:
     """The commands of the service at `address`, run over `stream`.
@@ -78,6 +81,10 @@ class CommandClient:
             answer = await iq.send(timeout=TIMEOUT)
         except IqError as error:
             refused = refusal(error)
+            if refused.condition in _AWAY:
+                raise Unreachable(
+                    texts("{address}: there is no such service.", address=self._address.bare)
+                ) from None
             fault = _FAULTS.get(refused.condition, BadRequest)
             raise fault(Text("xmppgov", refused.text or refused.condition)) from None
         except (IqTimeout, NotConnectedError) as error:

@@ -90,9 +90,13 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Export the records of some days: with proofs, as a table, for a SIEM, for an archive."""
-    parties = seda.Parties(agreement, agency, transferring, originating or transferring)
+    known = load(Config, config).archive.agencies
+    origin = originating or known.originating or transferring
+    parties = seda.Parties(agreement, agency or known.archival, transferring or origin, origin)
     if format is Format.SEDA and not all(parties):
-        raise ConfigurationError(texts("SEDA needs --agreement, --agency and --transferring."))
+        raise ConfigurationError(
+            texts("SEDA needs --agreement, and [archive.agencies] or --agency and --transferring.")
+        )
     name = purpose or DEFAULT_PURPOSES[format]
     days = first_millisecond(start), first_millisecond(end) + DAY
     if days[0] >= days[1]:

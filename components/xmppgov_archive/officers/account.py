@@ -6,15 +6,21 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
+from logging import CRITICAL
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from xmppgov.adhoc.client import CommandClient
 from xmppgov.config import ConfigPath, LogSection, Section, Settings, XmppSection, load
 from xmppgov.errors import ConfigurationError, Unreachable
-from xmppgov.i18n import Texts, terminal_language
+from xmppgov.i18n import Text, Texts, terminal_language
+from xmppgov.storage.files import require_readable
+
+if TYPE_CHECKING:
+    from xmppgov.xmpp.client import Account
 
 texts = Texts("xmppgov_archive")
 ResultT = TypeVar("ResultT")
@@ -143,21 +149,51 @@ def connected(
 async def _logged_in(
     account: AccountSection, action: Callable[[CommandClient], Awaitable[ResultT]]
 ) -> ResultT:
-    from xmppgov.logs import configure_logging
+    from xmppgov.logs import configure_logging, pin_library_loggers
     from xmppgov.xmpp.client import Account
 
     configure_logging(LogSection(level="error"))
+    pin_library_loggers(CRITICAL)  # what goes wrong is said in one sentence, at the end
+    if account.ca_file is not None:
+        require_readable(account.ca_file)
     language = terminal_language()
     stream = Account(account.stream(), language=language)
-    started = asyncio.Event()
-    stream.add_event_handler("session_start", lambda _event: started.set())
+    outcome = _outcome(stream, account)
     stream.start()
     try:
+        failure: Text | None = texts("{jid} cannot log in.", jid=account.jid)
         with suppress(TimeoutError):
-            await asyncio.wait_for(started.wait(), PATIENCE)
-        if not started.is_set():
-            raise Unreachable(texts("{jid} cannot log in.", jid=account.jid))
+            failure = await asyncio.wait_for(outcome, PATIENCE)
+        if failure is not None:
+            raise Unreachable(failure)
         archive = account.archive or f"archive.{account.domain}"
         return await action(CommandClient(stream, archive, language=language))
     finally:
         await stream.stop()
+
+
+def _outcome(stream: Account, account: AccountSection) -> asyncio.Future[Text | None]:
+    """Return what comes of a log-in: nothing to say, or why it fails and which setting is wrong."""
+    outcome: asyncio.Future[Text | None] = asyncio.get_running_loop().create_future()
+    section = account.stream()
+    refused = texts("{jid}: the server refuses the password; see secret_file.", jid=account.jid)
+    distrusted = texts("{host}: its certificate is not trusted; see ca_file.", host=section.host)
+    away = texts(
+        "{host}:{port}: no server can be reached there; see host and port.",
+        host=section.host,
+        port=section.port,
+    )
+    for event, said in (
+        ("session_start", None),
+        ("failed_all_auth", refused),
+        ("no_auth", refused),
+        ("ssl_invalid_chain", distrusted),
+        ("connection_failed", away),
+    ):
+        stream.add_event_handler(event, partial(_end, outcome, said))
+    return outcome
+
+
+def _end(outcome: asyncio.Future[Text | None], said: Text | None, _event: object) -> None:
+    if not outcome.done():
+        outcome.set_result(said)

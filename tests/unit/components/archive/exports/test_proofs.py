@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from zipfile import ZipFile
 
 import pytest
 from typer.testing import CliRunner
@@ -184,6 +185,26 @@ def test_its_file_is_the_owner_s_and_replaces_none(full: Place) -> None:
 def test_misuse_is_said(full: Place, words: tuple[str, ...]) -> None:
     assert isinstance(export(full, *words).exception, ConfigurationError)
     assert not (full.folder / "export").exists()
+
+
+def test_a_transfer_names_the_agencies_of_the_configuration(
+    full: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("export", "--format", "seda", "--from", "2025-11-23", "--to", "2025-11-23")
+    words = (*words, "--agreement", "AV-1", "--config", str(full.config()))
+    out = full.folder / "transfer.zip"
+    assert isinstance(
+        CliRunner().invoke(app, [*words, "--out", str(out)]).exception, ConfigurationError
+    )
+    monkeypatch.setenv("XMPPGOV_ARCHIVE__AGENCIES__ORIGINATING", "FR-AN-7")
+    monkeypatch.setenv("XMPPGOV_ARCHIVE__AGENCIES__ARCHIVAL", "FR-AD75-8")
+    done = CliRunner().invoke(app, [*words, "--out", str(out), "--agency", "FR-AD92"])
+    assert done.exit_code == 0, done.output
+    with ZipFile(out) as package:
+        manifest = package.read("manifest.xml").decode()
+    assert "FR-AN-7" in manifest
+    assert "FR-AD92" in manifest
+    assert "FR-AD75-8" not in manifest
 
 
 def test_an_export_is_of_one_moment(full: Place, monkeypatch: pytest.MonkeyPatch) -> None:
