@@ -90,13 +90,8 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Export the records of some days: with proofs, as a table, for a SIEM, for an archive."""
-    known = load(Config, config).archive.agencies
-    origin = originating or known.originating or transferring
-    parties = seda.Parties(agreement, agency or known.archival, transferring or origin, origin)
-    if format is Format.SEDA and not all(parties):
-        raise ConfigurationError(
-            texts("SEDA needs --agreement, and [archive.agencies] or --agency and --transferring.")
-        )
+    named = agreement, agency, transferring, originating
+    parties = _parties(config, *named) if format is Format.SEDA else seda.Parties("", "", "", "")
     name = purpose or DEFAULT_PURPOSES[format]
     days = first_millisecond(start), first_millisecond(end) + DAY
     if days[0] >= days[1]:
@@ -122,6 +117,20 @@ def export(
         if not document["records"]:
             nothing = texts("Nothing was found; check the days, the room and the unit.")
             console.print(str(nothing), style="yellow")
+
+
+def _parties(
+    config: Path, agreement: str, agency: str, transferring: str, originating: str
+) -> seda.Parties:
+    """Return who transfers to whom: as named, else as configured. Raises `ConfigurationError`."""
+    known = load(Config, config).archive.agencies
+    origin = originating or known.originating or transferring
+    parties = seda.Parties(agreement, agency or known.archival, transferring or origin, origin)
+    if not all(parties):
+        raise ConfigurationError(
+            texts("SEDA needs --agreement, and [archive.agencies] or --agency and --transferring.")
+        )
+    return parties
 
 
 def check(
