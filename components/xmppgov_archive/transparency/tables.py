@@ -108,7 +108,7 @@ def _holds(figures: Figures) -> Shown:
         texts("Released"),
     )
     rows = [
-        (h.hold, h.day, h.reason, h.until, h.records, h.released or "")
+        (h.hold, h.day, h.reason, h.until, h.records or "-", h.released or "")  # 0: not counted
         for h in figures.holds.values()
     ]
     return texts("Kept from erasure"), columns, rows

@@ -216,6 +216,22 @@ def test_a_log_that_is_not_whole_is_refused(tiles: Path, cut: str) -> None:
     assert isinstance(run(tiles).exception, TileInvalid)
 
 
+def test_what_is_not_counted_has_no_number_and_a_conflict_is_a_refusal(tmp_path: Path) -> None:
+    log = SmallLog()
+    log.start(t=OCTOBER)
+    log.control(hold(OCTOBER, "of-somebody", "2026-10-20", 0))
+    log.control(refusal(OCTOBER, "batch.conflict", "nobody"))
+    tiles = log.publish(tmp_path / "log")
+    (line,) = (line for line in run(tiles).stdout.splitlines() if "of-somebody" in line)
+    assert line.split() == ["of-somebody", "2025-10-08", "judicial", "2026-10-20", "-"]
+    (requests,) = json.loads(run(tiles, "--json").stdout)["requests"]
+    assert (requests["purpose"], requests["refused"], requests["expired"]) == (
+        "batch.conflict",
+        1,
+        0,
+    )
+
+
 def test_numbers_out_of_order_are_said(tmp_path: Path) -> None:
     log = year()
     log.record(1, em=SECOND)
