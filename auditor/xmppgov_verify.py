@@ -15,13 +15,17 @@ import re
 import struct
 import sys
 import unicodedata
-from collections import namedtuple
+from collections import Counter, namedtuple
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
+MINUTE, DAY = 60_000, 86_400_000  # ms
+LONGEST_TAIL = 65_536  # entries that may wait for cosignatures, for at most ten minutes
 
 
 class Wrong(Exception):
@@ -46,6 +50,7 @@ def arguments(words):
     kept = {"checkpoint": "kept elsewhere", "export": "with proofs", "proof": "of one message"}
     for name, text in kept.items():
         parser.add_argument(f"--{name}", nargs="+", action="extend", default=[], help=text)
+    parser.add_argument("--uncosigned", action="store_true", help="let many entries wait for it")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     asked = parser.parse_args(words)
     if not asked.tiles and (asked.checkpoint or not asked.export + asked.proof):
@@ -61,7 +66,7 @@ class Audit:
 
     def run(self, asked):
         if asked.tiles:
-            self.attempt("checkpoint", self.open_log, Path(asked.tiles))
+            self.attempt("checkpoint", self.open_log, Path(asked.tiles), asked.uncosigned)
         for name in asked.checkpoint:
             self.attempt(name, self.extends, name, Path(name).read_bytes())
         for name in asked.export:
@@ -72,21 +77,33 @@ class Audit:
             prove = tlog_proof if data.startswith(PROOF) else member_proof
             self.attempt(name, prove, self, name, data)
 
-    def open_log(self, folder):
+    def open_log(self, folder, patient):
         """The log serves its newest checkpoint, and as `cosigned` its newest with a quorum."""
-        newest, cosigned = folder / "checkpoint", folder / "cosigned"
-        signed = self.policy.open(newest.read_bytes(), quorum=not cosigned.exists())
-        self.log = Log(self, folder, *signed)
-        self.log.walk()
+        newest, file = (folder / name for name in ("checkpoint", "cosigned"))
+        signed = cosigned = self.policy.open(newest.read_bytes(), quorum=not file.exists())
         try:
-            if cosigned.exists():
-                self.extends("cosigned", cosigned.read_bytes())
+            cosigned = self.policy.open(file.read_bytes()) if file.exists() else signed
         except Wrong as error:
-            self.say("cosigned", "cosigned-invalid", error.args[1])
+            cosigned = self.say("cosigned", "cosigned-invalid", error.args[1])
+        self.log = Log(self, folder, signed, cosigned.size if cosigned else 0)
+        self.log.walk()
+        if cosigned and file.exists():
+            self.begins_with("cosigned", cosigned)
+        if cosigned:
+            self.tail(self.log.size - cosigned.size, self.log.tail, patient)
+
+    def tail(self, waiting, times, patient):
+        """Behind `cosigned` the archive alone vouches: few entries wait there, for some minutes."""
+        late = times and max(times) - min(times) > 10 * MINUTE
+        if not patient and (late or waiting > LONGEST_TAIL):
+            self.say("cosigned", "cosigned-behind", f"the last {waiting} could still be others")
 
     def extends(self, where, note):
         """tlog-checkpoint: a log is append-only: it begins with each tree that was ever signed."""
-        origin, size, root = kept = self.policy.open(note)
+        return self.begins_with(where, self.policy.open(note))
+
+    def begins_with(self, where, kept):
+        origin, size, root = kept
         if self.log and (size > self.log.size or origin != self.log.origin):
             self.say(where, "history", f"{size} entries were signed, {self.log.size} are there")
         elif self.log and self.log.root(size) != root:
@@ -113,20 +130,22 @@ class Audit:
 class Log:
     """tlog-tiles: bundles of 256 entries, tiles of 256 hashes, partial ones at the right edge."""
 
-    def __init__(self, audit, folder, origin, size, signed):
-        self.audit, self.folder = audit, folder
-        self.origin, self.size, self.signed = origin, size, signed
-        self.row = []  # the hash over the entries of each bundle
-        self.erased, self.days, self.counters = [], {}, Counters(audit)
+    def __init__(self, audit, folder, signed, cosigned):
+        self.audit, self.folder, self.cosigned = audit, folder, cosigned
+        self.origin, self.size, self.signed = signed
+        self.row, self.tail = [], []  # a hash over each bundle; the times behind `cosigned`
+        self.counters, self.decisions = Counters(audit), Decisions(audit)
 
     def walk(self):
         """RFC 6962 2.1: every tile and the root follow from the entries, and are compared."""
         for start in range(0, self.size, 256):
             entries = self.bundle(start // 256)
-            for index, entry in enumerate(entries, start):
+            for index, entry in enumerate(entries or [], start):
                 self.audit.attempt(f"entry {index}", self.entry, index, entry)
-            hashes = [sha256(b"\0" + entry).digest() for entry in entries]
+            hashes = [sha256(b"\0" + entry).digest() for entry in entries or []]
             self.row.append(tree_hash(hashes) if entries else None)
+            if entries is None:
+                break  # no file: whatever its size says, the log ends here
             self.compare(0, start // 256, hashes)
         row, level = self.row[: self.size // 256], 1
         while row and None not in self.row:
@@ -136,28 +155,19 @@ class Log:
             row, level = [tree_hash(part) for part in parts if len(part) == 256], level + 1
         if None not in self.row and tree_hash(self.row) != self.signed:
             self.audit.say("checkpoint", "root-wrong", "the entries have another root")
-        self.audit.facts.append({"log": self.origin, "size": self.size} | self.counters.facts())
+        size, last = f"{self.cosigned} of {self.size}", self.counters.newest
+        told = {"log": self.origin, "size": self.size, "cosigned": size, "last": when(last)}
+        self.audit.facts.append(told | self.counters.facts())
 
     def entry(self, index, entry):
         leaf = read_leaf(entry)
+        if "t" in leaf and index >= self.cosigned:
+            self.tail.append(leaf["t"])
         self.counters.follow(f"entry {index}", leaf)
-        if leaf["kind"] == "erase":
-            self.erase(index, leaf)
-        elif leaf["kind"] == "day":
-            self.days.setdefault(leaf["day"], []).append(leaf["part"])
-
-    def erase(self, index, leaf):
-        """An `erase` entry names records before it, as many as it says, and none a second time."""
-        named = ranges(leaf["indexes"])
-        parts = minus(named, [(index, 2**53)])
-        if parts != named or count(named) != leaf["n"]:
-            self.audit.say(f"entry {index}", "erase-forged", "it names what it cannot")
-        if minus(parts, [part[:2] for part in self.erased]) != parts:
-            self.audit.say(f"entry {index}", "erase-twice", "it names what was erased before")
-        self.erased += [(*part, index) for part in parts]
+        self.decisions.follow(index, leaf)
 
     def bundle(self, index):
-        """ "a sequence of big-endian uint16 length-prefixed log entries" """
+        """ "a sequence of big-endian uint16 length-prefixed log entries"; None without a file."""
         width, entries, end = min(256, self.size - 256 * index), [], 0
         data, full = self.file("entries", index, width)
         while data and end < len(data):
@@ -166,7 +176,7 @@ class Log:
             entries.append(data[start:end])
         if data is None or end != len(data) or len(entries) != (256 if full else width):
             self.audit.say(tile_path("entries", index, width), "bundle-invalid", "missing or cut")
-            return []
+            return None if data is None else []
         return entries[:width]
 
     def compare(self, level, index, hashes):
@@ -188,8 +198,10 @@ class Log:
     def root(self, size):
         """Return the root of the first entries, whatever has come behind them."""
         full, width = divmod(size, 256)
-        rest = [sha256(b"\0" + entry).digest() for entry in self.bundle(full)[:width]]
-        row = self.row[:full] + [tree_hash(rest)] * bool(width)
+        row = self.row[:full]
+        if width and None not in row:
+            entries = (self.bundle(full) or [])[:width]
+            row.append(tree_hash([sha256(b"\0" + entry).digest() for entry in entries]))
         return None if None in row else tree_hash(row)
 
 
@@ -204,11 +216,13 @@ def tile_path(level, index, width):
 class Counters:
     """ "Within an epoch the numbers follow each other from 1": none twice, none silently missing.
 
-    A skipped number is open until the `counted` entry that names it, due within a minute.
+    A skipped number is open until the `counted` entry that names it, due within a minute, and
+    before the day ends. Times go forward, but for steps of a clock of less than ten minutes.
     """
 
     def __init__(self, audit):
         self.say, self.last, self.open, self.since, self.names = audit.say, {}, {}, {}, {}
+        self.epochs, self.ended, self.newest, self.turn, self.days = {}, set(), 0, None, Counter()
         self.records = self.missing = self.counted = self.summed = 0
 
     def facts(self):
@@ -222,39 +236,67 @@ class Counters:
         if kind == "record":
             self.records += 1
             return self.take(where, em, [(leaf["es"], leaf["es"])])
+        self.time(where, kind, leaf["t"])
         if kind == "gap":
             self.missing += leaf["last"] - leaf["first"] + 1
-            self.take(where, em, [(leaf["first"], leaf["last"])])
+            self.take(where, em, [(leaf["first"], leaf["last"])], declared=True)
         elif kind == "counted":
             self.settle(where, em, ranges(leaf["ranges"]), leaf["n"])
         elif kind == "emitter.start":
             self.start(where, em, leaf)
         elif kind in ("counts", "day"):
             self.sums(where, leaf)
+        self.wait(where, kind, leaf["t"])
+
+    def time(self, where, kind, t):
+        """An archive that was away closes the days that are over before it goes on."""
+        self.turn = t // DAY if self.turn is None else self.turn
+        ahead = t > (self.turn + 32) * DAY and kind not in ("counted", "counts", "day")
+        if ahead or t < self.newest - 10 * MINUTE:
+            self.say(where, "time-wrong", f"{when(t)} is long before or behind what is around it")
+            self.newest = t
+        self.newest = max(self.newest, t)
+
+    def wait(self, where, kind, t):
         for em, waiting in self.open.items():
-            since = self.since.setdefault(em, leaf["t"]) if waiting else self.since.pop(em, 0)
-            if waiting and kind != "counted" and leaf["t"] - since > 120_000:
-                self.give_up(where, em, self.last[em])
+            since = self.since[em] = min(self.since.get(em, t), t)
+            if not waiting:
+                del self.since[em]
+            elif kind == "day" or (kind != "counted" and t - since > 2 * MINUTE):
+                self.give_up(where, em, self.last[em] + 1)
 
     def start(self, where, em, leaf):
         """ "opens an epoch and names the server"; the one before, `previous`, came to `last`."""
-        name = self.names.setdefault(em.split("/")[0], leaf["emitter"])
-        if em in self.last or name != leaf["emitter"]:
-            self.say(where, "emitter-twice", f"{em} is opened a second time")
+        number = em.split("/")[0]
+        self.names.setdefault(number, leaf["emitter"])
+        same = [other for other, name in self.names.items() if name == leaf["emitter"]]
+        if em in self.last or same != [number]:
+            self.say(where, "emitter-twice", f"{em} or its server is opened a second time")
         self.last.setdefault(em, 0)
-        if "previous" in leaf and self.last.get(leaf["previous"], -1) != leaf.get("last"):
+        before, end = self.epochs.get(number), leaf.get("last", -1)
+        self.epochs[number] = em
+        if leaf.get("previous") != before or (before and end < self.last[before]):
             self.say(where, "epoch-changed", f"{em} follows an epoch that ended otherwise")
+        elif before and before != em:  # what was counted at its end is still to be named
+            self.skip(before, end + 1)
+            self.last[before] = end
+            self.ended.add(before)
 
-    def take(self, where, em, parts, waiting=()):
+    def skip(self, em, to):
+        if to > self.last[em] + 1:
+            self.open.setdefault(em, []).append((self.last[em] + 1, to - 1))
+
+    def take(self, where, em, parts, waiting=(), declared=False):
         """Each number comes once: behind all others, or where it was waited for."""
         if em not in self.last:
             self.say(where, "counter-unopened", f"{em} was never opened")
         behind = minus(parts, [(0, self.last.setdefault(em, parts[0][0] - 1))])
         if minus(minus(parts, behind), waiting) or count(parts) < 1:
             self.say(where, "counter-twice", f"{em}: {parts[0][0]} comes a second time")
+        if behind and em in self.ended and not declared:
+            self.say(where, "epoch-changed", f"{em} has ended, and goes on")
         for first, last in behind:
-            if first > self.last[em] + 1:
-                self.open.setdefault(em, []).append((self.last[em] + 1, first - 1))
+            self.skip(em, first)
             self.last[em] = last
         self.last[em] = max(self.last[em], parts[-1][1])
 
@@ -275,6 +317,7 @@ class Counters:
     def sums(self, where, leaf):
         """`counts`, then `day`: the sums of a day's rooms are what was counted."""
         if leaf["kind"] == "day":
+            self.day(where, leaf)
             right, self.summed = self.summed == self.counted, self.counted
         else:
             total = sum(int(pair.partition(":")[2]) for pair in leaf["sums"].split(" "))
@@ -283,6 +326,64 @@ class Counters:
         if not right:
             self.say(where, "counts-wrong", "the sums of rooms are not what was counted")
 
+    def day(self, where, leaf):
+        """ "Every day since the log began ends", once it is over; later parts follow in order."""
+        day, part = date.fromisoformat(leaf["day"]).toordinal() - EPOCH, leaf["part"]
+        right = part == self.days[day] + 1 and day <= self.turn and leaf["t"] >= (day + 1) * DAY
+        if not right:
+            self.say(where, "day-order", f"{leaf['day']} part {part} is not what comes next")
+        self.days[day] = max(self.days[day], part)
+        self.turn = max(self.turn, day + 1) if part == 1 else self.turn
+
+
+class Decisions:
+    """What officers decide takes two of them, neither in the role of who asks; a hold takes one.
+
+    While a hold lasts, as many records have to be left before its entry as it has counted.
+    """
+
+    def __init__(self, audit):
+        self.say, self.data, self.records, self.erased = audit.say, [], 0, []
+        self.known, self.holds = set(), {}
+
+    def follow(self, index, leaf):
+        where, kind, roles = f"entry {index}", leaf["kind"], leaf.get("roles", "").split()
+        if kind == "record":
+            self.records += 1
+            self.data.append((index, index))
+            if len(self.data) > 1 and self.data[-2][1] == index - 1:
+                self.data[-2:] = [(self.data[-2][0], index)]
+        elif kind == "hold":
+            if leaf["hold"] in self.known:
+                self.say(where, "hold-wrong", "there was a hold of this name before")
+            self.known.add(leaf["hold"])
+            self.holds[leaf["hold"]] = (index, self.records, leaf)
+        elif kind == "release":
+            *_, hold = self.holds.pop(leaf["hold"], (None,))
+            if hold is None or (roles == ["nobody"] and day_of(leaf["t"]) <= hold["until"]):
+                self.say(where, "hold-wrong", "there is no such hold, or it is not over")
+        elif kind == "erase":
+            self.erase(where, index, leaf)
+        alone = kind in ("access", "erase", "release") and len(roles) < 2 and roles != ["nobody"]
+        if alone or leaf.get("requester") in roles:
+            self.say(where, "roles-wrong", "it takes two officers, and not of the requester's role")
+
+    def erase(self, where, index, leaf):
+        """An `erase` entry names records before it, as many as it says, and none a second time."""
+        named, today = ranges(leaf["indexes"]), day_of(leaf["t"])
+        parts = minus(named, minus(named, self.data))
+        if parts != named or count(named) != leaf["n"] or leaf["month"] > today[:7]:
+            self.say(where, "erase-forged", "it names what it cannot")
+        if minus(parts, [part[:2] for part in self.erased]) != parts:
+            self.say(where, "erase-twice", "it names what was erased before")
+        self.erased += [(*part, index) for part in parts]
+        gone, short = union(part[:2] for part in self.erased), leaf["held"] and not self.holds
+        for at, before, hold in self.holds.values():
+            left = before - count(minus(gone, [(at, 2**53)]))
+            short = short or (today <= hold["until"] and left < hold["n"])
+        if short:
+            self.say(where, "erase-held", "it says that no hold keeps, or takes what one has to")
+
 
 # Entries: "0x01 0x01 emitter (2) epoch (4) number (8) R (32)", or "0x01 0x02" and canonical JSON.
 
@@ -290,8 +391,8 @@ FORMS = {
     "em": "[1-9][0-9]{0,4}/(0|[1-9][0-9]{0,9})",
     "label": "[a-z0-9][a-z0-9._-]{0,31}",
     "digest": "[0-9a-f]{64}",
-    "month": "[0-9]{4}-[01][0-9]",
-    "day": "[0-9]{4}-[01][0-9]-[0-3][0-9]",
+    "month": "[0-9]{4}-(0[1-9]|1[0-2])",
+    "day": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
     "ranges": "[0-9 -]{1,60100}",
     "sums": "(?=.{1,60100}$)[^: ]*:(0|[1-9][0-9]{0,15})( [^: ]*:(0|[1-9][0-9]{0,15}))*",
     "role": "archivist|dpo|security|requester",
@@ -302,13 +403,14 @@ FORMS = {
     "name": "[0-9a-z][0-9a-z._-]{0,95}",
     "text": ".{1,2047}",
     "public": "([0-9a-f]{2}){0,4096}",
+    "committed": "([0-9a-f]{64})?",
 }
 KINDS = {
     "emitter.start": "em:em emitter:text previous?:em last?:0",
     "gap": "em:em first:1 last:1 reason:boot|lost",
     "counted": "em:em ranges:ranges n:1",
     "counts": "day:day sums:sums n:1",
-    "day": "day:day part:1 n:0 root:digest named:0 names:digest",
+    "day": "day:day part:1 n:0 root:digest key:committed named:0 names:digest",
     "access": "request:digest purpose:label requester:role roles:roles n:0",
     "refusal": "request:digest purpose:label role:archivist|dpo|security|requester|nobody",
     "hold": "hold:identity scope:digest reason:label until:day roles:roles n:0",
@@ -346,7 +448,27 @@ def fits(value, rule):
         rooms = [pair.split(":")[0] for pair in value.split(" ")]
         return rooms == sorted(set(rooms)) and bool(re.fullmatch(FORMS[rule], value, re.S))
     apart = rule != "ranges" or ranges(value, "entry-invalid")
-    return bool(apart and re.fullmatch(FORMS.get(rule, rule), value, re.S))
+    there = re.fullmatch(FORMS.get(rule, rule), value, re.S)
+    return bool(apart and there and (rule != "day" or is_day(value)))
+
+
+def is_day(text):
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+def day_of(t):
+    """Return the day (UTC) of a time in ms, or the last one that a calendar has."""
+    return date.fromordinal(min(EPOCH + t // DAY, date.max.toordinal())).isoformat()
+
+
+def when(t):
+    return f"{day_of(t)} {datetime.fromtimestamp(t % DAY // 1000, UTC):%H:%M:%S}"
 
 
 def canonical(value):
@@ -369,6 +491,7 @@ class Export:
     def __init__(self, audit, name):
         self.audit, self.name, self.last = audit, name, -1
         self.present, self.outside, self.readable, self.wrong, self.erased = [], [], [], [], []
+        self.edges = {}
 
     def check(self, lines):
         self.begin(read_json(next(lines, b""), "manifest-invalid"))
@@ -387,6 +510,13 @@ class Export:
         known = known and manifest["origin"] == self.checkpoint.origin
         if not known or not reach < manifest["entries"] <= self.checkpoint.size:
             raise Wrong("manifest-invalid", "it is not of the log that its checkpoint is of")
+        named, some = manifest["fields"], manifest["rooms"] + manifest["units"]
+        if any(type(name) is not str for name in named + some):
+            raise Wrong("manifest-invalid", "it names what is no text")
+        if not {"v", "t", "em", "es"} <= set(named) <= set(FIELDS.split()):
+            raise Wrong("manifest-invalid", "it shows other fields than a record has, or no time")
+        if not some and manifest["entries"] and len(self.covers) != 1:
+            raise Wrong("manifest-invalid", "of all rooms and units it covers one range of indexes")
 
     def line(self, data):
         line = read_json(data)
@@ -403,6 +533,9 @@ class Export:
         shown = line.get("shown")
         parts = self.readable if not shown else self.outside if outside else self.present
         parts[-1:] = union([*parts[-1:], (index, index)])
+        t = shown.get("t", [None])[0] if shown and outside else None
+        if type(t) is int and index in (self.covers or [()])[0]:
+            self.edges[index] = t
         if shown and not self.within(shown, outside):
             raise Wrong("scope-wrong", f"entry {index} is not of what the manifest announces")
         if not shown and (entry := read_leaf(leaf))["kind"] == "erase":
@@ -412,7 +545,9 @@ class Export:
         """A record is of the manifest's times, rooms and units, or `outside` its times."""
         t, room, unit = (shown.get(name, [None])[0] for name in ("t", "room", "org"))
         wanted = self.manifest
-        timely = type(t) is not int or wanted["start"] <= t < wanted["end"]
+        if type(t) is not int or not shown.keys() <= set(wanted["fields"]):
+            return False
+        timely = wanted["start"] <= t < wanted["end"]
         if outside:
             return not timely and self.covers
         there = not wanted["rooms"] or room in (None, *wanted["rooms"])
@@ -424,7 +559,7 @@ class Export:
             self.audit.say(self.name, "export-count", "it has not as many lines as it announces")
         shown = union(self.present + self.outside)
         absent = minus(self.covers, union(shown + self.readable + self.wrong))
-        known = {*self.erased, *(self.audit.log.erased if self.audit.log else [])}
+        known = {*self.erased, *(self.audit.log.decisions.erased if self.audit.log else [])}
         gone = sorted(part for part in known if part[2] < self.manifest["entries"])
         every = union(part[:2] for part in gone)
         missing = minus(absent, every)
@@ -432,26 +567,53 @@ class Export:
             self.audit.say(f"entries {span(part)}", "record-kept", "said to be erased, still there")
         for part in missing:
             self.audit.say(f"entries {span(part)}", "record-missing", "neither there nor erased")
+        for end in self.open_ends():
+            self.audit.say(f"entry {end}", "covers-short", "it ends amid what it should cover")
         self.report(gone, absent, union(missing + self.wrong))
+
+    def open_ends(self):
+        """Who covers all has at each end the log's, or a record `outside` the times asked for."""
+        whole = self.covers and not self.manifest["rooms"] + self.manifest["units"]
+        log = (0, self.manifest["entries"] - 1)
+        pairs = zip(self.covers[0], log, strict=True) if whole else ()
+        return [end for end, edge in pairs if end != edge and end not in self.edges]
+
+    def scope(self):
+        """What it says that it shows, and where that begins and ends in the log."""
+        start, end = when(self.manifest["start"]), when(self.manifest["end"])
+        told = {"export": self.name, "period": f"{start} to {end}"}
+        if not self.covers:
+            return told | {"covers": "nothing: more may have been left out"}
+        for at, name in ((self.covers[0][0], "begins"), (self.covers[-1][1], "ends")):
+            told[name] = f"at entry {at}"
+            told[name] += f", {when(self.edges[at])}" if at in self.edges else ""
+        told["of"] = f"{self.manifest['entries']} entries, {self.checkpoint.size} are signed"
+        return told | {"covers": " ".join(map(span, self.covers))}
 
     def report(self, gone, absent, unexplained):
         places = [(part, "present") for part in self.present]
+        places += [(part, "readable") for part in self.readable]
         places += [(part, "present, of another day") for part in self.outside]
         for first, last, leaf in gone:
             whole = [(first, last)]
             parts = minus(absent, minus(absent, whole)) if self.covers else whole
             places += [(part, f"erased by leaf {leaf}") for part in parts]
         places += [(part, "UNEXPLAINED") for part in unexplained]
-        self.audit.facts.append(
-            {"export": self.name} | {span(p): what for p, what in sorted(places)}
-        )
+        self.audit.facts.append(self.scope() | {span(p): what for p, what in sorted(places)})
 
 
 def read_line(line):
-    """Return index and entry: as it stands there, or as the record makes it."""
-    if "entry" in line:
-        have(line, "line-invalid", index=int, entry=str, proof=list)
-        return line["index"], unbase64(line["entry"])
+    """Return index and entry: a readable one as it stands there, or as the record makes it."""
+    if "entry" not in line:
+        return read_record(line)
+    have(line, "line-invalid", index=int, entry=str, proof=list)
+    leaf = unbase64(line["entry"])
+    if leaf[:2] == b"\1\1":
+        raise Wrong("line-invalid", "it hides a record behind its entry")
+    return line["index"], leaf
+
+
+def read_record(line):
     have(line, "line-invalid", index=int, shown=dict, hidden=dict, proof=list)
     return line["index"], record_leaf(line["shown"], line["hidden"])
 
@@ -512,16 +674,19 @@ def member_proof(audit, name, data):
     checkpoint, found = audit.extends(name, proof["checkpoint"].encode()), {}
     for number, part in enumerate(proof["parts"], 1):
         leaf = day_part(part, proof["day"], number, checkpoint)
+        key = sha256(b"xmppgov/day/v1\0" + unbase64(proof["key"], 32)).hexdigest()
+        if leaf["key"] != key and (leaf["n"] or leaf["key"]):
+            raise Wrong("proof-invalid", "the day has another key")
         for sort in (b"ref", b"oid"):
             text = b"xmppgov/" + sort + b"/v1\0" + proof["id"].encode()
             value = hmac.digest(unbase64(proof["key"], 32), text, "sha256")[:16]
             if stands(value, part[sort.decode()], leaf["n"], bytes.fromhex(leaf["root"])):
                 found[sort.decode()] = base64.urlsafe_b64encode(value).decode().rstrip("=")
-    days = audit.log.days if audit.log else {}
-    if not 0 < len(proof["parts"]) >= len(days.get(proof["day"], [])):
+    day = date.fromisoformat(proof["day"]).toordinal() - EPOCH if is_day(proof["day"]) else -1
+    if not 0 < len(proof["parts"]) >= (audit.log.counters.days[day] if audit.log else 0):
         raise Wrong("proof-invalid", "the log has another part of this day")
     for line in proof["records"]:
-        index, leaf = read_line(line)
+        index, leaf = read_record(line)
         same = any(line["shown"].get(sort, [0])[0] == text for sort, text in found.items())
         if not same or not proved(line, leaf, checkpoint):
             raise Wrong("proof-invalid", f"entry {index} is no record of this message")
@@ -742,6 +907,7 @@ def read_json(data, code="line-invalid"):
 
     try:
         document = json.loads(data.decode(), object_pairs_hook=once)
+        json.dumps(document, ensure_ascii=False).encode()  # half of a pair is no text
     except (ValueError, RecursionError):
         document = None
     if type(document) is not dict:

@@ -23,9 +23,10 @@ from bench.report import Row, span
 from bench.rounds import in_turn
 from xmppgov.archive.day import DAY
 from xmppgov.archive.disclosure import PURPOSES
+from xmppgov.archive.log import LogCheck
 from xmppgov.archive.model import FIELDS
 from xmppgov.archive.report import Report
-from xmppgov.archive.verify import LogCheck, RecordCheck, StoredRecord
+from xmppgov.archive.verify import RecordCheck, StoredRecord
 from xmppgov.tlog.tiles import WIDTH
 from xmppgov_archive.exports import ndjson
 from xmppgov_archive.exports.service import Exporter, Wanted

@@ -13,8 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from xmppgov.archive.log import LogCheck
 from xmppgov.archive.report import Report
-from xmppgov.archive.verify import LogCheck
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.merkle import EMPTY_ROOT, consistency_proof, verify_consistency
 from xmppgov.tlog.note import VerifierKey

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.archive.exported import DAY, SmallLog, manifest_of
+from tests.unit.archive.exported import DAY, KEY, SmallLog, manifest_of
 from tests.unit.archive.test_model import ROOM
 from tests.unit.tlog.notes import COSIGNERS, LOG, TIME
 from xmppgov.archive.day import locate, written
@@ -26,7 +26,6 @@ from xmppgov.tlog.proof import TlogProof
 
 DOCS = Path(__file__).parents[2] / "docs"
 FOLDER = DOCS / "protocol" / "exports"
-KEY = bytes(range(32))
 SHOWN = ("v", "kind", "t", "from", "to", "room", "em", "es")
 
 

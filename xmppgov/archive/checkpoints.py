@@ -28,11 +28,15 @@ class CheckpointCheck:
     ) -> None:
         self._key, self._read, self._policy = key, read, policy
         self.report = Report(origin)
+        self._judged = True
+        """Whether it is known how many entries are cosigned."""
 
     def open(self, note: bytes) -> bool:
         """Take the checkpoint to check against; False where nothing can be checked against it."""
         try:
             checkpoint = self._opened(note)
+            if self._policy.judge(note, [self._key]).satisfied:
+                self.report.cosigned = checkpoint.size
         except NoteInvalid as error:
             self._say("checkpoint-invalid", "checkpoint", error.text)
             try:
@@ -63,6 +67,7 @@ class CheckpointCheck:
             self.report.cosigned = checkpoint.size
             self._check_begins_with(checkpoint, "cosigned")
         except (NoteInvalid, PolicyUnmet) as error:
+            self.report.cosigned, self._judged = 0, False
             self._say("cosigned-invalid", "cosigned", error.text)
         except TileInvalid as error:
             self._say("history", "cosigned", error.text)

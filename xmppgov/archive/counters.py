@@ -1,7 +1,8 @@
 """Completeness from the public log alone: numbers follow each other, or an entry says why not.
 
 A number is accounted for by a record, by a gap, or by the `counted` entry that names it, at most a
-minute after the entries around it. Until then it is *open*: a number that stays open is missing.
+minute after the entries around it and before the day ends. Until then it is *open*: a number that
+stays open is missing. An epoch ends where the emitter's next one begins.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xmppgov.archive import ranges
+from xmppgov.archive.days import Days
 from xmppgov.archive.leaf import Control, Counted, Counts, DataLeaf, DayEnd, EmitterStart, Gap
 from xmppgov.archive.model import emitter_numbers, emitter_text
 from xmppgov.archive.ranges import Range
@@ -27,7 +29,8 @@ class _Account:
         self.last = last
         self.open: list[Range] = []
         self.since: int | None = None
-        """The time of the first control entry behind the oldest open number."""
+        """The earliest time of a control entry behind the oldest open number."""
+        self.ended = False
 
     def advance(self, first: int, last: int) -> bool:
         """Account for numbers that follow; False where the first has been passed already."""
@@ -37,6 +40,15 @@ class _Account:
         if first > self.last + 1:
             self.open.append((self.last + 1, first - 1))
         self.last = last
+        return True
+
+    def end(self, last: int) -> bool:
+        """End with a number, up to which some are counted and not named yet; False if it cannot."""
+        if last < self.last:
+            return False
+        if last > self.last:
+            self.open.append((self.last + 1, last))
+        self.last, self.ended = last, True
         return True
 
     def settle(self, parts: Sequence[Range]) -> bool:
@@ -63,6 +75,8 @@ class Counters:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._accounts: dict[Epoch, _Account] = {}
+        self._newest: dict[int, Epoch] = {}
+        self._days = Days(report)
         self._summed = 0
         self.servers: dict[int, str] = {}
 
@@ -81,9 +95,11 @@ class Counters:
         if isinstance(leaf, DataLeaf):
             self._advance(index, (leaf.emitter, leaf.epoch), leaf.seq, leaf.seq)
             return
+        self._days.time(index, leaf)
         if isinstance(leaf, Gap):
             self._report.missing += leaf.last - leaf.first + 1
-            self._advance(index, emitter_numbers(leaf.em), leaf.first, leaf.last)
+            epoch = emitter_numbers(leaf.em)
+            self._advance(index, epoch, leaf.first, leaf.last, declared=True)
         elif isinstance(leaf, Counted):
             self._settle(index, leaf)
         elif isinstance(leaf, EmitterStart):
@@ -92,7 +108,8 @@ class Counters:
             self._sum(index, leaf)
         elif isinstance(leaf, DayEnd):
             self._close(index)
-        self._wait(index, leaf.t, overdue=not isinstance(leaf, Counted))
+            self._days.close(index, leaf)
+        self._wait(index, leaf)
 
     def finish(self) -> None:
         """Say how many numbers still wait for their entry at the end of the log."""
@@ -100,26 +117,49 @@ class Counters:
 
     def _start(self, index: int, start: EmitterStart) -> None:
         epoch = emitter_numbers(start.em)
-        server = self.servers.setdefault(epoch[0], start.emitter)
-        if epoch in self._accounts or server != start.emitter:
-            self._say("emitter-twice", index, texts("{em} is opened a second time.", em=start.em))
+        self.servers.setdefault(epoch[0], start.emitter)
+        same = [number for number, name in self.servers.items() if name == start.emitter]
+        if epoch in self._accounts or same != [epoch[0]]:
+            text = texts("{em} or its server is opened a second time.", em=start.em)
+            self._say("emitter-twice", index, text)
         self._accounts.setdefault(epoch, _Account())
-        if start.previous is not None:
-            before = self._accounts.get(emitter_numbers(start.previous))
-            self._report.restarts += 1
-            if before is None or before.last != start.last:
-                text = texts("{em} follows an epoch that ended otherwise.", em=start.em)
-                self._say("epoch-changed", index, text)
+        self._report.restarts += start.previous is not None
+        if not self._follows(epoch, start):
+            text = texts("{em} follows an epoch that ended otherwise.", em=start.em)
+            self._say("epoch-changed", index, text)
+        self._newest[epoch[0]] = epoch
 
-    def _advance(self, index: int, epoch: Epoch, first: int, last: int) -> None:
+    def _follows(self, epoch: Epoch, start: EmitterStart) -> bool:
+        """End the emitter's epoch before; False where it is not the one that is named."""
+        before = self._newest.get(epoch[0])
+        named = emitter_numbers(start.previous) if start.previous is not None else None
+        if named != before:
+            return False
+        if before is None or start.last is None:
+            return before is None
+        account = self._accounts[before]
+        return start.last >= account.last if before == epoch else account.end(start.last)
+
+    def _advance(
+        self, index: int, epoch: Epoch, first: int, last: int, *, declared: bool = False
+    ) -> None:
         account = self._account(index, epoch, first)
+        self._check_going(index, epoch, last, declared=declared)
         if not account.advance(first, last):
             text = texts("{em}: the number {seq} comes a second time.", em=_em(epoch), seq=first)
             self._say("counter-twice", index, text)
 
+    def _check_going(self, index: int, epoch: Epoch, last: int, *, declared: bool = False) -> None:
+        """Find what comes behind the end of an epoch; only a hole may still be declared there."""
+        account = self._accounts[epoch]
+        if account.ended and last > account.last and not declared:
+            text = texts("{em} has ended, and goes on.", em=_em(epoch))
+            self._say("epoch-changed", index, text)
+
     def _settle(self, index: int, leaf: Counted) -> None:
         parts, epoch = ranges.read(leaf.ranges), emitter_numbers(leaf.em)
         account = self._account(index, epoch, parts[0][0])
+        self._check_going(index, epoch, parts[-1][1])
         if not account.settle(parts) or ranges.count(parts) != leaf.n:
             text = texts("{em}: counted numbers come a second time.", em=leaf.em)
             self._say("counter-twice", index, text)
@@ -137,15 +177,17 @@ class Counters:
             self._say("counts-wrong", index, texts("The sums of rooms are not what was counted."))
             self._summed = self._report.counted
 
-    def _wait(self, index: int, t: int, *, overdue: bool) -> None:
+    def _wait(self, index: int, leaf: Control) -> None:
         """Note since when numbers are open; those that have waited too long are missing."""
+        overdue = not isinstance(leaf, Counted)
         for epoch, account in self._accounts.items():
             if not account.open:
                 account.since = None
-            elif account.since is None:
-                account.since = t
-            elif overdue and t - account.since > LONGEST_OPEN:
-                self._missing(index, epoch, account.give_up(account.last))
+                continue
+            account.since = min(leaf.t, leaf.t if account.since is None else account.since)
+            late = overdue and leaf.t - account.since > LONGEST_OPEN
+            if late or isinstance(leaf, DayEnd):
+                self._missing(index, epoch, account.give_up(account.last + 1))
 
     def _missing(self, index: int, epoch: Epoch, lost: Sequence[Range]) -> None:
         for first, last in lost:

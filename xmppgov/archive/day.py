@@ -67,6 +67,11 @@ def keyed_hash(key: bytes, sort: str, value: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")[:REFERENCE_SIZE]
 
 
+def key_digest(key: bytes) -> str:
+    """Return what the log holds of a day's key, in hex: no proof can name another one."""
+    return sha256(b"xmppgov/day/v1\0" + key).hexdigest()
+
+
 def month_after(month: str) -> str:
     """Return the month behind one: `2027-01` behind `2026-12`. Raises `ValueError` behind 9999."""
     if month >= "9999-12":

@@ -27,6 +27,7 @@ def read(data: bytes) -> dict[str, Any]:
     """Read one JSON object. Raises `DocumentInvalid`."""
     try:
         document = json.loads(data.decode(), object_pairs_hook=_unique)
+        json.dumps(document, ensure_ascii=False).encode()  # half of a pair is no text
     except (ValueError, RecursionError) as error:
         raise malformed() from error
     if type(document) is not dict:

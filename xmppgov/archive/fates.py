@@ -1,7 +1,8 @@
 """What became of each record: it is there, an entry says it was erased, or nothing explains it.
 
 Every index of a data entry is exactly one of the three. A record that is gone has to be named by an
-`erase` entry, which comes behind it; so what is missing is judged at the end.
+`erase` entry, which comes behind it; so what is missing is judged at the end. What such an entry
+may name is judged by `decisions`.
 """
 
 from __future__ import annotations
@@ -33,17 +34,14 @@ class Fates:
             self._gone.append((index, index))
 
     def erased(self, index: int, entry: Erase) -> None:
-        """Note the `erase` entry at `index`. What it may not name is a finding and no excuse."""
-        parts = ranges.read(entry.indexes)
-        before = ranges.subtract(parts, [(index, ranges.LARGEST)])
-        if before != parts or ranges.count(parts) != entry.n:
-            self._say("erase-forged", index, texts("An erase entry names what it cannot."))
+        """Note the `erase` entry at `index`. What it may not name is no excuse."""
+        before = ranges.subtract(ranges.read(entry.indexes), [(index, ranges.LARGEST)])
         if before:
             self._erasures.append(Erasure(index, entry, tuple(before)))
 
     def judge(self, under_way: Iterable[Range] = ()) -> None:
         """Compare the two. Records in `under_way` are being erased: some may still be there."""
-        said = self._said()
+        said = ranges.union(part for erasure in self._erasures for part in erasure.parts)
         for index in _each(ranges.subtract(self._gone, said)):
             self._say("record-missing", index, texts("The record is missing."))
         kept = ranges.subtract(said, self._gone)
@@ -54,22 +52,6 @@ class Fates:
         self._report.erasing = ranges.count(kept) - ranges.count(left)
         self._report.erased = ranges.count(said) - ranges.count(kept)
         self._report.erasures = tuple(self._erasures)
-
-    def _said(self) -> list[Range]:
-        """Return what was said to be erased; what two entries name is a finding."""
-        parts = sorted((*part, e.leaf) for e in self._erasures for part in e.parts)
-        said: list[Range] = []
-        twice: set[int] = set()
-        for first, last, index in parts:
-            end = said[-1][1] if said else -1
-            if first <= end:
-                twice.add(index)
-            if last > end:
-                said.append((max(first, end + 1), last))
-        for index in sorted(twice):
-            text = texts("What an erase entry names is erased by another one already.")
-            self._say("erase-twice", index, text)
-        return said
 
     def _say(self, code: str, index: int, text: Text) -> None:
         self._report.add(code, f"entry {index}", text)

@@ -6,6 +6,7 @@ missing. A control leaf says what happened to the archive itself, never to whom.
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple, cast
 
@@ -52,13 +53,19 @@ def _sums(text: str) -> str:
     return text
 
 
+def _day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
 Ranges = Annotated[str, Field(max_length=ranges.LONGEST + 100), AfterValidator(_ranges)]
 Roles = Annotated[str, Field(max_length=60), AfterValidator(_roles)]
 Role = Literal["archivist", "dpo", "security", "requester"]
 Sums = Annotated[str, Field(max_length=ranges.LONGEST + 100), AfterValidator(_sums)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[01][0-9]-[0-3][0-9]$")]
-Month = Annotated[str, Field(pattern=r"^[0-9]{4}-[01][0-9]$")]
+Committed = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
+Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Identity = Annotated[str, Field(pattern=r"^[0-9a-z][0-9a-z-]{0,63}$")]
 Visa = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z ./_-]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[0-9a-z][0-9a-z._-]{0,95}$")]
@@ -114,8 +121,10 @@ class Counts(_Control):
 class DayEnd(_Control):
     """The references of a day's messages: root and size of their sorted tree.
 
-    `part` counts from 1; later parts hold what arrived after the day was closed. `names` is the
-    root over the `named` sealed names that were added since the entry of this kind before.
+    `part` counts from 1; later parts hold what arrived after the day was closed. `key` is the
+    digest of the key that they were made with (`day.key_digest`), empty where there is none of
+    them. `names` is the root over the `named` sealed names that were added since the entry of this
+    kind before.
     """
 
     kind: Literal["day"]
@@ -123,6 +132,7 @@ class DayEnd(_Control):
     part: Counter
     n: Count
     root: Digest
+    key: Committed
     named: Count
     names: Digest
 

@@ -1,20 +1,19 @@
 """Independent verification: is the archive what was signed, complete and in order?
 
-`LogCheck` needs the log's public files and the public key only. `RecordCheck` compares the records
-of the database with what the log has committed to. Neither trusts an index, a counter or a hash
-that the archive's program has written: all of it is derived again from the entries.
+`log.LogCheck` needs the log's public files and the public key only. `RecordCheck` compares the
+records of the database with what the log has committed to. Neither trusts an index, a counter or a
+hash that the archive's program has written: all of it is derived again from the entries.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from xmppgov.archive import ranges
-from xmppgov.archive.checkpoints import NO_COSIGNERS, CheckpointCheck
 from xmppgov.archive.counters import Counters, Epoch
-from xmppgov.archive.day import DAY, day_text, names_root, references_root
+from xmppgov.archive.day import DAY, day_text, key_digest, names_root, references_root
 from xmppgov.archive.derived import Derived
 from xmppgov.archive.fates import Fates
 from xmppgov.archive.jcs import Value
@@ -36,18 +35,6 @@ from xmppgov.archive.model import (
 from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Text, Texts
-from xmppgov.tlog.errors import TileInvalid
-from xmppgov.tlog.note import VerifierKey
-from xmppgov.tlog.policy import Policy
-from xmppgov.tlog.tiles import (
-    ENTRIES,
-    WIDTH,
-    Edge,
-    Read,
-    parse_tile_path,
-    split_bundle,
-    tile_path,
-)
 
 texts = Texts("xmppgov")
 COLUMNS = ("t", "class", "from", "to", "room", "org")
@@ -84,94 +71,6 @@ class ForgottenName(NamedTuple):
     place: int
     month: str
     digest: bytes
-
-
-class LogCheck(CheckpointCheck):
-    """Checks the public files: signatures, every tile and entry, the root, every counter."""
-
-    def __init__(
-        self, *, key: VerifierKey, origin: str, read: Read, policy: Policy = NO_COSIGNERS
-    ) -> None:
-        super().__init__(key=key, origin=origin, read=read, policy=policy)
-        self.counters = Counters(self.report)
-        self._edge: Edge | None = Edge()
-
-    def entries(self) -> Iterator[tuple[int, list[bytes | None]]]:
-        """Yield the entries of each bundle with the first one's index; None where one is lost."""
-        size = self.report.size
-        for start in range(0, size, WIDTH):
-            width = min(WIDTH, size - start)
-            entries = self._bundle(start // WIDTH, width)
-            if entries is None:
-                self._edge = None
-                yield start, [None] * width
-                continue
-            if self._edge is not None:
-                self._compare(self._edge.append(entries))
-            self._follow(start, entries)
-            yield start, list(entries)
-        self._finish()
-
-    def follow(self, start: int, entries: Sequence[bytes]) -> None:
-        """Check entries that are committed and wait for a checkpoint; after `entries`."""
-        self.report.waiting = len(entries)
-        self._follow(start, entries)
-        self.counters.finish()
-
-    def _bundle(self, index: int, width: int) -> list[bytes] | None:
-        path = tile_path(ENTRIES, index, width)
-        try:
-            data, exact = self._read_any(path)
-            entries = split_bundle(data)
-            if len(entries) == width or (not exact and len(entries) == WIDTH):
-                return entries[:width]
-            text = _length(path)
-        except TileInvalid as error:
-            text = error.text
-        self._say("bundle-invalid", path, text)
-        return None
-
-    def _read_any(self, path: str) -> tuple[bytes, bool]:
-        """Read a tile or bundle; where its partial file is gone, the full one (False)."""
-        try:
-            return self._read(path), True
-        except TileInvalid:
-            level, index, width = parse_tile_path(path)
-            if width == WIDTH:
-                raise
-            return self._read(tile_path(level, index)), False
-
-    def _compare(self, files: Mapping[str, bytes]) -> None:
-        """Compare the full files that the entries give with those that are there."""
-        for path, expected in files.items():
-            if ".p/" not in path:
-                self._compare_file(path, expected)
-
-    def _compare_file(self, path: str, expected: bytes) -> None:
-        try:
-            found, exact = self._read_any(path)
-        except TileInvalid as error:
-            self._say("tile-missing", path, error.text)
-            return
-        if (found if exact else found[: len(expected)]) != expected:
-            self._say("tile-changed", path, texts("{path}: not what the entries give.", path=path))
-
-    def _follow(self, start: int, entries: Sequence[bytes]) -> None:
-        for index, entry in enumerate(entries, start):
-            try:
-                self.counters.follow(index, parse_leaf(entry))
-            except RecordInvalid as error:
-                self._say("entry-invalid", f"entry {index}", error.text)
-
-    def _finish(self) -> None:
-        self.counters.finish()
-        if self._edge is None:
-            return
-        for path, expected in self._edge.partial_files().items():
-            self._compare_file(path, expected)
-        if self._edge.root() != self.report.root:
-            text = texts("The entries do not have the root that was signed.")
-            self._say("root-wrong", "checkpoint", text)
 
 
 class RecordCheck:
@@ -287,6 +186,19 @@ class RecordCheck:
             text = texts("The references of {day} are not those that were signed.", day=day.day)
             self._say("day-changed", index, text)
 
+    def day_keys(self, find: Callable[[str], bytes | None], *, erasing: bool) -> None:
+        """Compare the keys of days with the digests in the log.
+
+        Only what an entry says was destroyed may be gone, or what an erasure under way destroys.
+        """
+        for index, day in self._days:
+            if not day.key or self._destroyed.get(f"day-{day.day}", -1) > index:
+                continue
+            key = find(day.day)
+            if (key is None and not erasing) or (key is not None and key_digest(key) != day.key):
+                text = texts("The key of {day} is not the one that was signed.", day=day.day)
+                self._say("key-changed", index, text)
+
     def finish(self, under_way: Iterable[Range] = ()) -> None:
         """Judge what is missing, now that every `erase` entry is known.
 
@@ -364,7 +276,3 @@ class RecordCheck:
 
     def _say(self, code: str, index: int, text: Text) -> None:
         self._report.add(code, f"entry {index}", text)
-
-
-def _length(path: str) -> Text:
-    return texts("{path}: the file has not the length that its name says.", path=path)

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from xmppgov.archive.day import DAY
-from xmppgov.archive.disclosure import PUBLIC, PURPOSES
+from xmppgov.archive.disclosure import PURPOSES
+from xmppgov.archive.exports.model import ALWAYS
 from xmppgov.archive.model import FIELDS
 from xmppgov.config import load
 from xmppgov.errors import CheckFailed, ConfigurationError, StorageError
@@ -291,4 +292,4 @@ def _fields(purpose: str, named: str | None) -> tuple[str, ...]:
                 names=", ".join(FIELDS),
             )
         )
-    return tuple(name for name in FIELDS if name in wanted or name in PUBLIC)
+    return tuple(name for name in FIELDS if name in wanted or name in ALWAYS)

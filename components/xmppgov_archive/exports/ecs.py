@@ -64,8 +64,7 @@ def event(export: Export, item: Item, hash_: bytes) -> dict[str, Any]:
 
 
 def _add_times_and_kinds(document: dict[str, Any], shown: dict[str, Value]) -> None:
-    # ECS demands a time; where it is not to be shown, it is the beginning of all times.
-    document["@timestamp"] = moment(int(shown.get("t", 0)))
+    document["@timestamp"] = moment(int(shown["t"]))
     if "kind" in shown:
         category, type_ = CATEGORIES[str(shown["kind"]).partition(".")[0]]
         event = {"action": shown["kind"], "category": [category], "type": [type_]}

@@ -7,7 +7,7 @@ that the log had in it. So whatever the export shows has its proof, whatever is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -183,14 +183,15 @@ class Exporter:
                         month=month,
                     )
                 )
+        if () in (wanted.rooms, wanted.units):
+            raise CheckFailed(texts("The key of no month is there; ask for everything."))
 
     async def _export(
         self, wanted: Wanted, entries: int, note: bytes, checkpoint: Checkpoint
     ) -> Export:
         erasures = [(Entry(*entry), _erased(entry[1])) for entry in await self._store.erasures()]
         gone = tuple(ranges.union(part for _, parts in erasures for part in parts))
-        extent = await self._store.extent(wanted.criteria())
-        covers = _covered(extent) if wanted.whole else ()
+        covers = await self._covered(wanted, entries, gone) if wanted.whole and entries else ()
         shown = tuple(entry for entry, parts in erasures if _concerns(entry, parts, covers))
         records, outside, readable = await self._numbers(wanted, covers, gone)
         manifest = Manifest(
@@ -213,6 +214,21 @@ class Exporter:
         )
         tree = TiledTree(checkpoint.size, self._inspection.folder.read)
         return Export(manifest, wanted, tree, shown, self._store, self._inspection, gone)
+
+    async def _covered(
+        self, wanted: Wanted, entries: int, gone: Sequence[Range]
+    ) -> tuple[Range, ...]:
+        """Return everything from the record before those of these times to the one behind them.
+
+        These two are of other times, and show that nothing was cut off; else the log ends there.
+        """
+        extent = await self._store.extent(wanted.criteria())
+        if extent is None:
+            before = await self._store.earlier(wanted.start)
+            extent = Extent(0, 0, -1) if before is None else Extent(0, before + 1, before)
+        first = await _neighbour(self._store.before, extent.first, gone)
+        last = await _neighbour(self._store.behind, extent.last, gone)
+        return ((0 if first is None else first, entries - 1 if last is None else last),)
 
     async def _numbers(
         self, wanted: Wanted, covers: Sequence[Range], gone: Sequence[Range]
@@ -256,8 +272,14 @@ def _erased(data: bytes) -> list[Range]:
     return ranges.read(leaf.indexes) if isinstance(leaf, Erase) else []
 
 
-def _covered(extent: Extent | None) -> tuple[Range, ...]:
-    return ((extent.first, extent.last),) if extent else ()
+async def _neighbour(
+    find: Callable[[int], Awaitable[int | None]], index: int, gone: Sequence[Range]
+) -> int | None:
+    """Return the nearest record that no entry has named as erased."""
+    found = await find(index)
+    while found is not None and ranges.common([(found, found)], gone):
+        found = await find(found)
+    return found
 
 
 def _concerns(entry: Entry, parts: Sequence[Range], covers: Sequence[Range]) -> bool:

@@ -58,6 +58,21 @@ class ExportStore:
         )
         return Extent(*row) if row and row[0] else None
 
+    async def before(self, index: int) -> int | None:
+        """Return the index of the last record before one."""
+        row = await self._database.fetch_one("SELECT max(idx) FROM records WHERE idx < ?", (index,))
+        return row[0] if row else None
+
+    async def behind(self, index: int) -> int | None:
+        """Return the index of the first record behind one."""
+        row = await self._database.fetch_one("SELECT min(idx) FROM records WHERE idx > ?", (index,))
+        return row[0] if row else None
+
+    async def earlier(self, t: int) -> int | None:
+        """Return the index of the last record that is from before `t` (ms)."""
+        row = await self._database.fetch_one("SELECT max(idx) FROM records WHERE t < ?", (t,))
+        return row[0] if row else None
+
     async def counts(self, part: Range) -> tuple[int, int]:
         """Return how many records and how many readable entries have an index in `part`."""
         row = await self._database.fetch_one(

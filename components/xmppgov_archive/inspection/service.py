@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from xmppgov.archive.day import day_number
 from xmppgov.archive.derived import Derived
 from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import DayEnd
+from xmppgov.archive.log import LogCheck
 from xmppgov.archive.ranges import Range
 from xmppgov.archive.report import Report
-from xmppgov.archive.verify import LogCheck, RecordCheck, StoredRecord
+from xmppgov.archive.verify import RecordCheck, StoredRecord
 from xmppgov.errors import CheckFailed, NotFound, StorageError
 from xmppgov.i18n import Texts
 from xmppgov.tlog.checkpoint import Checkpoint, open_checkpoint
@@ -205,7 +207,11 @@ class Inspection:
         before: the log must begin with their trees.
         """
         log = LogCheck(
-            key=self.key, origin=self.section.origin, read=self.folder.read, policy=self.policy
+            key=self.key,
+            origin=self.section.origin,
+            read=self.folder.read,
+            policy=self.policy,
+            now=time.time_ns() // 1_000_000,
         )
         cosigned = self.folder.cosigned()
         note, held = await self._settled()
@@ -257,6 +263,7 @@ class Inspection:
         erasing = [part for parts in busy.values() for part in parts]
         _check_derived(check.derived, tables, erasing)
         await self._days(check, size + len(waiting))
+        check.day_keys(self.keys.find_day, erasing=bool(busy))
         check.finish(erasing)
         end = size + len(waiting)
         await self.retention.compare(log.report, check.derived.decisions, end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xmppgov.archive.verify import LogCheck
+from xmppgov.archive.log import LogCheck
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.log.tokens import NOTE, TOKEN, TokenInvalid, Tokens

@@ -177,6 +177,10 @@ def show_report(console: Console, report: Report) -> None:
         console.print(line, style="red", markup=False, highlight=False)
     if report.total > MOST_SHOWN:
         console.print(str(texts("… and {count} more.", count=report.total - MOST_SHOWN)))
+    cosigned = texts(
+        "{cosigned} of {size} entries are cosigned.", cosigned=report.cosigned, size=report.size
+    )
+    console.print(str(cosigned), markup=False, highlight=False)
     for name, size in report.witnessed.items():
         seen = texts("{name} has cosigned {size} entries.", name=name, size=size)
         console.print(str(seen), markup=False, highlight=False)

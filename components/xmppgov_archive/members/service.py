@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
-from xmppgov.archive.day import DAY, day_text, locate, references_root
+from xmppgov.archive.day import DAY, day_text, key_digest, locate, references_root
 from xmppgov.archive.disclosure import PURPOSES, disclose
 from xmppgov.archive.exports.member import MemberProof, Part, as_recorded, references
 from xmppgov.archive.exports.model import EntryLine, RecordLine
@@ -57,9 +57,7 @@ class MemberProofs:
         if not parts:
             raise await self._no_such_day(number, day)
         note, checkpoint = self._cosigned(parts[-1][1])
-        there = [await self._references(number, part, index) for part, index in parts]
-        if key is None and any(there):
-            raise NotFound(texts("The key of {day} is gone, and its proofs with it.", day=day))
+        there = [await self._references(number, part, index, key) for part, index in parts]
         key = key or NO_KEY
         sought = references(key, as_recorded(id))
         found = {value for value in sought.values() if any(value in part for part in there)}
@@ -88,13 +86,15 @@ class MemberProofs:
             )
         return note, checkpoint
 
-    async def _references(self, day: int, part: int, index: int) -> list[bytes]:
-        """Return the references of a part of a day, which have the root that was signed."""
+    async def _references(self, day: int, part: int, index: int, key: bytes | None) -> list[bytes]:
+        """Return the references of a part of a day, with the root and key that were signed."""
         end = parse_leaf(await self._store.entry(index))
         there = await self._store.references(day, part)
         root, n = await asyncio.to_thread(references_root, there)
         if not isinstance(end, DayEnd) or (end.root, end.n) != (root.hex(), n):
             raise CheckFailed(texts("The day's references are not those that were signed."))
+        if n and (key is None or end.key != key_digest(key)):
+            raise NotFound(texts("The key of {day} is gone, and its proofs with it.", day=end.day))
         return there
 
     async def _part(

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 from xmppgov.archive import ranges
-from xmppgov.archive.day import DAY, day_text, names_root, references_root
+from xmppgov.archive.day import DAY, day_text, key_digest, names_root, references_root
 from xmppgov.archive.leaf import (
     Control,
     Counted,
@@ -31,11 +31,15 @@ SUMS_A_PART = 1500  # rooms in one entry
 
 
 class Closing:
-    """Closes minutes and days; whoever calls it holds the archive's turn."""
+    """Closes minutes and days; whoever calls it holds the archive's turn.
 
-    def __init__(self, store: RecordStore, clock: Callable[[], int]) -> None:
-        self._store = store
-        self._clock = clock
+    `key` returns the key of a day, in days since 1970, None where it is gone or was never made.
+    """
+
+    def __init__(
+        self, store: RecordStore, clock: Callable[[], int], key: Callable[[int], bytes | None]
+    ) -> None:
+        self._store, self._clock, self._key = store, clock, key
         self._minute = 0
 
     async def due(self) -> bool:
@@ -93,6 +97,7 @@ class Closing:
         names = await self._store.new_names()
         references = await self._store.references(day, part)
         root, n = await asyncio.to_thread(references_root, references)
+        key = self._key(day) if n else None
         return DayEnd(
             v=1,
             kind="day",
@@ -101,6 +106,7 @@ class Closing:
             part=part,
             n=n,
             root=root.hex(),
+            key="" if key is None else key_digest(key),
             named=len(names),
             names=names_root(names).hex(),
         )

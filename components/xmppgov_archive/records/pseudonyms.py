@@ -10,11 +10,11 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from xmppgov.archive.day import written
+from xmppgov.archive.day import day_text, written
 from xmppgov.archive.model import pads
 from xmppgov.archive.sealing import PublicKey, pad
 from xmppgov.archive.verify import StoredName
-from xmppgov_archive.records.keys import DAY, KeyRing
+from xmppgov_archive.records.keys import DAY, SUFFIX, KeyRing, day_key
 
 LONGEST_MEMORY = 50_000  # pseudonyms kept in memory
 
@@ -46,6 +46,10 @@ class Pseudonyms:
     def of_id(self, sort: str, value: str, t: int) -> str:
         """Return the keyed hash of a message id ("ref" or "oid") under the day's key."""
         return keyed(self._keys.of_day(t), sort, value.encode())
+
+    def key_of(self, day: int) -> bytes | None:
+        """Return the key of the ids of a day, in days since 1970, None where there is none."""
+        return self._keys.find(day_key(day_text(day)).removesuffix(SUFFIX))
 
     def digest(self, content: bytes, t: int) -> bytes | None:
         """Return 16 bytes that are equal for equal records of the wire, under the month's key.

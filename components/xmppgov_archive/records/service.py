@@ -77,7 +77,7 @@ class Archive:
         self._store, self._integrator = store, integrator
         self._names, self._rest, self._units, self._labels = names, rest, units, labels
         self._clock, self._random = clock, random
-        self._closing = Closing(store, clock)
+        self._closing = Closing(store, clock, names.key_of)
         self._turn = asyncio.Lock()
         self._broken: HistoryBroken | None = None
         self._contradicted: set[str] = set()

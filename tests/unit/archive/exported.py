@@ -9,11 +9,11 @@ from typing import Any
 
 from tests.unit.archive.test_model import RECORD, ROOM
 from tests.unit.tlog.notes import COSIGNERS, LOG, ORIGIN, TIME, policy
-from xmppgov.archive import leaf, model
-from xmppgov.archive.day import references_root
+from xmppgov.archive import jcs, leaf, model
+from xmppgov.archive.day import key_digest, references_root
 from xmppgov.archive.disclosure import PURPOSES, disclose
 from xmppgov.archive.exports.model import EntryLine, Line, Manifest, RecordLine, write_line
-from xmppgov.archive.leaf import Control, DayEnd, EmitterStart, Erase, Gap
+from xmppgov.archive.leaf import Control, EmitterStart, Gap, parse_leaf
 from xmppgov.archive.ranges import Range
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.merkle import EMPTY_ROOT, inclusion_proof, leaf_hash, tree_hash
@@ -23,6 +23,9 @@ from xmppgov.tlog.tiles import Edge
 EM = "1/1763864000"
 DAY = "2025-11-23"
 START, END = 1_763_856_000_000, 1_763_942_400_000  # of that day, in ms
+NOW = END + 600_000  # when entries are written: ten minutes behind that day
+KEY = bytes(range(32))
+"""The key of the day's references."""
 
 
 class SmallLog:
@@ -36,12 +39,12 @@ class SmallLog:
         self.leaves.append(leaf.control_leaf(control))
         return len(self.leaves) - 1
 
-    def start(self, em: str = EM, t: int = 1, **more: Any) -> int:
+    def start(self, em: str = EM, t: int = NOW, **more: Any) -> int:
         return self.control(
             EmitterStart(v=1, kind="emitter.start", em=em, emitter="gov.example", t=t, **more)
         )
 
-    def gap(self, first: int, last: int, em: str = EM, t: int = 1) -> int:
+    def gap(self, first: int, last: int, em: str = EM, t: int = NOW) -> int:
         fields = {"em": em, "first": first, "last": last, "reason": "boot", "t": t}
         return self.control(Gap.model_validate({"v": 1, "kind": "gap", **fields}))
 
@@ -54,24 +57,25 @@ class SmallLog:
         self.leaves.append(leaf.data_leaf(*numbers, seq, root))
         return len(self.leaves) - 1
 
-    def erase(self, indexes: str, n: int) -> int:
+    def say(self, kind: str, t: int = NOW, **fields: Any) -> int:
+        """Add a control entry of any kind."""
+        return self.control(parse_control({"v": 1, "kind": kind, "t": t, **fields}))
+
+    def erase(self, indexes: str, n: int, **more: Any) -> int:
         fields = {"indexes": indexes, "n": n, "held": 0, "slip": "0" * 64, "visa": "DAF 1"}
-        whole = {"v": 1, "kind": "erase", "t": 1, "class": "messages", "month": "2025-11"}
-        index = self.control(Erase.model_validate({**whole, **fields, "roles": "archivist dpo"}))
+        whole = {"class": "messages", "month": "2025-11", "roles": "archivist dpo"}
+        index = self.say("erase", **{**whole, **fields, **more})
         for text in indexes.split(" "):
             first, _, last = text.partition("-")
             for gone in range(int(first), int(last or first) + 1):
                 self.records.pop(gone, None)
         return index
 
-    def day(self, references: list[bytes], part: int = 1, day: str = DAY) -> int:
+    def day(self, references: list[bytes], part: int = 1, day: str = DAY, t: int = NOW) -> int:
         root, n = references_root(references)
-        names = EMPTY_ROOT.hex()
-        return self.control(
-            DayEnd(
-                v=1, kind="day", t=1, day=day, part=part, n=n, root=root.hex(), named=0, names=names
-            )
-        )
+        fields = {"day": day, "part": part, "n": n, "root": root.hex()}
+        key = key_digest(KEY) if n else ""
+        return self.say("day", t, **fields, key=key, named=0, names=EMPTY_ROOT.hex())
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -120,6 +124,13 @@ class SmallLog:
             covers=((0, size - 1),) if covers is None else covers,
         )
         return [write_line(manifest), *map(write_line, lines)]
+
+
+def parse_control(fields: dict[str, Any]) -> Control:
+    """A control entry of these fields."""
+    control = parse_leaf(bytes([model.VERSION, leaf.CONTROL]) + jcs.encode(fields))
+    assert not isinstance(control, leaf.DataLeaf)
+    return control
 
 
 def manifest_of(log: SmallLog) -> Manifest:

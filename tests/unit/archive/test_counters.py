@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from xmppgov.archive import ranges
 from xmppgov.archive.counters import LONGEST_OPEN, Counters
+from xmppgov.archive.day import DAY, day_text
 from xmppgov.archive.leaf import Control, Counted, Counts, DataLeaf, DayEnd, EmitterStart, Gap
 from xmppgov.archive.report import Report
 from xmppgov.tlog.merkle import EMPTY_ROOT
 
 EM, EPOCH = "1/7", (1, 7)
+WAITED, OVER = LONGEST_OPEN + 2, DAY  # ms
 
 
 def data(seq: int) -> DataLeaf:
@@ -34,9 +36,10 @@ def counts(sums: str, n: int, t: int = 0) -> Counts:
     return Counts(v=1, kind="counts", day="2026-11-24", sums=sums, n=n, t=t)
 
 
-def day(t: int = 0) -> DayEnd:
+def day(t: int = 0, part: int = 1, name: str = "1970-01-01") -> DayEnd:
     empty = EMPTY_ROOT.hex()
-    fields = {"day": "2026-11-24", "part": 1, "n": 0, "root": empty, "named": 0, "names": empty}
+    fields = {"day": name, "part": part, "n": 0, "root": empty, "key": ""}
+    fields |= {"named": 0, "names": empty}
     return DayEnd(v=1, kind="day", t=t, **fields)  # type: ignore[arg-type]
 
 
@@ -71,7 +74,21 @@ def test_counted_numbers_are_open_until_their_entry_names_them() -> None:
         ("counts-wrong", [counted("1-2"), counts("a:3", 3)]),
         ("counts-wrong", [counted("1-2"), counts("a:1", 1), day()]),
         ("counts-wrong", [counted("1-2"), counts("a:1 b:1", 3)]),
-        ("epoch-changed", [data(1), start(em="1/8", previous=EM, last=2)]),
+        ("epoch-changed", [data(1), start(em="1/8", previous=EM, last=0)]),
+        ("epoch-changed", [data(1), start(em="1/8")]),
+        ("epoch-changed", [data(1), start(em="2/8", previous=EM, last=1)]),
+        ("epoch-changed", [data(1), start(em="1/8", previous=EM, last=1), data(2)]),
+        ("epoch-changed", [data(1), start(em="1/8", previous=EM, last=1), counted("2")]),
+        ("emitter-twice", [start(em="2/7")]),
+        ("counter-gap", [data(1), start(em="1/8", previous=EM, last=3), gap(4, 4, WAITED)]),
+        ("counter-gap", [data(1), data(3), day(OVER)]),
+        ("counter-gap", [data(1), data(3), gap(4, 4, 2**53 - 1), gap(5, 5, 1), gap(6, 6, WAITED)]),
+        ("time-wrong", [gap(1, 1, 700_000), gap(2, 2, 99_999)]),
+        ("time-wrong", [gap(1, 1, 33 * DAY)]),
+        ("day-order", [day(OVER), day(OVER)]),
+        ("day-order", [day(OVER, 2)]),
+        ("day-order", [day(OVER - 1)]),
+        ("day-order", [day(2 * DAY, 1, "1970-01-02")]),
         ("epoch-changed", [start(em="1/8", previous="1/6", last=0)]),
         ("emitter-twice", [start()]),
         ("counter-unopened", [DataLeaf(2, 7, 1, bytes(32))]),
@@ -87,11 +104,31 @@ def test_what_is_accounted_for_is_not() -> None:
         data(1),
         data(3),
         counted("2", LONGEST_OPEN * 3),
-        counts("a:1", 1, LONGEST_OPEN * 3),
-        day(LONGEST_OPEN * 3),
-        start(em="1/8", previous=EM, last=3, t=LONGEST_OPEN * 9),
+        counts("a:1", 1, OVER),
+        day(OVER),
+        start(em="1/8", previous=EM, last=3, t=OVER + 1),
     )
     assert (report.total, report.restarts) == (0, 1)
+
+
+def test_what_an_epoch_counted_at_its_end_may_be_named_behind_it() -> None:
+    new = start(em="1/8", previous=EM, last=3)
+    report, _ = follow(start(), data(1), new, counted("2-3", 60_000), gap(4, 4, WAITED))
+    assert (report.total, report.open, report.counted) == (0, 0, 2)  # a hole may come late, too
+
+
+def test_clocks_step_archives_are_away_and_records_come_late() -> None:
+    late = [day(90 * DAY, 1, day_text(n)) for n in range(1, 90)]
+    report, _ = follow(
+        start(t=500_000),
+        gap(1, 1, 1),
+        day(OVER),
+        day(OVER + 1, 2),
+        *late,
+        day(90 * DAY, 3),
+        gap(2, 2, 90 * DAY),
+    )
+    assert report.total == 0
 
 
 @given(st.lists(st.sampled_from(["data", "counted", "gap"]), max_size=40), st.integers(1, 7))

@@ -20,7 +20,7 @@ def day(number: int, part: int = 1) -> DayEnd:
     root = "0" * 64
     return DayEnd(
         v=1, kind="day", t=number * DAY, day=day_text(number), part=part, n=0, root=root,
-        named=0, names=root,
+        key="", named=0, names=root,
     )  # fmt: skip
 
 

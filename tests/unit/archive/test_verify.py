@@ -11,11 +11,11 @@ from xmppgov.archive import jcs, leaf, model
 from xmppgov.archive.counters import Counters
 from xmppgov.archive.day import DAY, name_digest, names_root
 from xmppgov.archive.leaf import Control, DayEnd, EmitterStart, Gap, KeyChange
+from xmppgov.archive.log import LogCheck
 from xmppgov.archive.report import MOST_KEPT, Report
 from xmppgov.archive.verify import (
     COLUMNS,
     ForgottenName,
-    LogCheck,
     RecordCheck,
     StoredName,
     StoredRecord,
@@ -217,7 +217,7 @@ def test_epochs_are_opened_once_and_before_use() -> None:
     archive = Archive()
     archive.start()
     archive.start()
-    assert codes(archive.publish()) == {"emitter-twice"}
+    assert codes(archive.publish()) == {"emitter-twice", "epoch-changed"}
 
 
 def test_an_entry_that_is_none_is_named() -> None:
@@ -299,6 +299,7 @@ def day_end(names: list[StoredName]) -> DayEnd:
         part=1,
         n=0,
         root="00" * 32,
+        key="",
         named=len(names),
         names=names_root(names).hex(),
     )

@@ -14,9 +14,9 @@ from xmppgov.archive.document import DocumentInvalid
 from xmppgov.archive.exports.member import MemberProof
 from xmppgov.archive.exports.verify import Erased, ExportCheck
 from xmppgov.archive.leaf import Erase, parse_leaf
+from xmppgov.archive.log import LogCheck
 from xmppgov.archive.model import RecordInvalid
 from xmppgov.archive.ranges import read
-from xmppgov.archive.verify import LogCheck
 from xmppgov.errors import CheckFailed
 from xmppgov.i18n import Text
 from xmppgov.tlog.checkpoint import Checkpoint
@@ -52,7 +52,8 @@ class Case:
         if self._signed is None:
             self._signed = self.policy.open((self.tiles / "checkpoint").read_bytes())
         signed = self._signed
-        log = xmppgov_verify.Log(audit, self.tiles, signed.origin, signed.size, signed.root)
+        note = xmppgov_verify.Checkpoint(signed.origin, signed.size, signed.root)
+        log = xmppgov_verify.Log(audit, self.tiles, note, signed.size)
         log.walk()
         return {finding["code"] for finding in audit.findings}
 

@@ -163,13 +163,15 @@ def test_a_record_that_an_entry_says_was_erased_is_not_shown(case: Case, tmp_pat
     assert agree(other) == set()
 
 
-def test_an_export_of_some_says_what_is_erased_of_all(case: Case) -> None:
-    log = small()
-    lines = log.export(covers=())
+def test_an_export_of_a_room_says_what_is_erased_of_all(case: Case) -> None:
+    lines = edit(0, rooms=["X" * 22])(small().export(covers=()))
     case.give("export", lines)
+    assert agree(case) == {"scope-wrong"}
+    case.give("export", edit(0, records=2)(delete(4)(lines)))
     assert agree(case) == set()
-    case.give("export", edit(0, records=2)(delete(RECORD)(lines)))
-    assert agree(case) == set()  # who covers nothing claims nothing
+    assert case.theirs()["facts"][1]["covers"].startswith("nothing")
+    case.give("export", edit(0, rooms=[], units=[])(lines))
+    assert agree(case) == {"manifest-invalid"}  # who has all has no choice but to cover it
 
 
 def test_a_record_of_another_day_shows_when_it_was(tmp_path: Path) -> None:

@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 
 import xmppgov_verify
-from tests.unit.archive.exported import SmallLog, manifest_of, small
+from tests.unit.archive.exported import NOW, SmallLog, manifest_of, small
 from tests.unit.auditor.both import Case, agree
 from tests.unit.tlog.notes import COSIGNERS, LOG, ORIGIN, TIME, cosigned, policy
 from xmppgov.archive.exports.model import write_line
-from xmppgov.archive.fates import Fates
-from xmppgov.archive.leaf import Erase, parse_leaf
-from xmppgov.archive.report import Report
 from xmppgov.errors import CheckFailed
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.note import Note, SigningKey
@@ -190,8 +187,8 @@ def test_a_log_that_signs_a_missing_or_doubled_number(
     log.start()
     for seq in seqs:
         log.record(seq)
-    log.gap(4, 4, t=1)
-    log.gap(5, 5, t=200_000)
+    log.gap(4, 4)
+    log.gap(5, 5, t=NOW + 200_000)
     assert code in agree(Case(tmp_path, log))
 
 
@@ -209,7 +206,7 @@ def test_an_entry_that_is_none_and_epochs_that_follow_none(tmp_path: Path) -> No
     log = SmallLog()
     log.record(1)
     log.start()
-    log.start("1/1763864001", previous="1/1763864000", last=7)
+    log.start("1/1763864001", previous="1/1763864000", last=0)
     log.leaves.append(b"\1\2{}")
     expected = {"counter-unopened", "emitter-twice", "epoch-changed", "entry-invalid"}
     assert agree(Case(tmp_path, log)) == expected
@@ -218,7 +215,7 @@ def test_an_entry_that_is_none_and_epochs_that_follow_none(tmp_path: Path) -> No
 def test_an_export_of_another_log_with_the_same_name(case: Case) -> None:
     other = SmallLog()
     other.start("2/7")
-    case.give("export", [write_line(manifest_of(other))])
+    case.give("export", [write_line(replace(manifest_of(other), rooms=("R" * 22,)))])
     assert agree(case) == {"history"}
     note = replace(manifest_of(small()), checkpoint=small().note("archive", "w1"))
     case.give("export", [write_line(note)])
@@ -240,13 +237,5 @@ def test_an_erasure_of_what_it_cannot_erase(
 ) -> None:
     log = small()
     log.erase(indexes, n)
-    case = Case(tmp_path, log)
     expected = {code} - {""} | ({"erase-twice"} if "2" in indexes else set())
-    assert case.theirs()["codes"] == expected
-    report = Report(ORIGIN)
-    fates = Fates(report)
-    for index, entry in enumerate(log.leaves):
-        if isinstance(leaf := parse_leaf(entry), Erase):
-            fates.erased(index, leaf)
-    fates.judge([(0, len(log.leaves))])
-    assert set(report.counts) == expected
+    assert agree(Case(tmp_path, log)) == expected

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.archive.exported import DAY, SmallLog
+from tests.unit.archive.exported import DAY, KEY, SmallLog
 from tests.unit.auditor.both import Case, agree
 from tests.unit.tlog.notes import policy
 from xmppgov.archive.day import locate, stands, written
@@ -24,7 +24,6 @@ from xmppgov.tlog.errors import ProofInvalid
 from xmppgov.tlog.merkle import EMPTY_ROOT, leaf_hash, tree_hash
 from xmppgov.tlog.proof import TlogProof
 
-KEY = bytes(range(32))
 LOGGED, NOT_LOGGED = "a-message", "another"
 
 

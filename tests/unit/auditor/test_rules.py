@@ -33,7 +33,10 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "gap": {**EM, "first": 1, "last": 2, "reason": "lost"},
     "counted": {**EM, "ranges": "1-3 5", "n": 4},
     "counts": {"day": "2026-11-24", "sums": "-:3 abc:4", "n": 7},
-    "day": {"day": "2026-11-24", "part": 1, "n": 0, "root": DIGEST, "named": 0, "names": DIGEST},
+    "day": {
+        "day": "2026-11-24", "part": 1, "n": 0, "root": DIGEST, "key": "", "named": 0,
+        "names": DIGEST,
+    },
     "access": {"request": DIGEST, "purpose": "x", "requester": "requester", "n": 3, **WHO},
     "refusal": {"request": DIGEST, "purpose": "x", "role": "nobody"},
     "hold": {
@@ -127,7 +130,7 @@ def test_any_bytes(entry: bytes) -> None:
 
 NUMBERS = st.integers(1, 12)
 RANGES = st.sampled_from(["1", "1-2", "3-4", "2-3 5", "7", "6-7 9-10", "1-12"])
-TIMES = st.sampled_from([0, 60_000, 120_001, 240_002])
+TIMES = st.sampled_from([0, 60_000, 120_001, 240_002, 900_000, 172_800_000, 2**53 - 1])
 
 
 def control(kind: str, **fields: Any) -> st.SearchStrategy[bytes]:
@@ -138,15 +141,18 @@ def control(kind: str, **fields: Any) -> st.SearchStrategy[bytes]:
     return st.fixed_dictionaries(whole).map(written)  # type: ignore[arg-type]
 
 
+DAYS = st.sampled_from(["1970-01-01", "1970-01-02"])
 EMS = st.sampled_from(["1/7", "1/8", "2/7"])
 LEAVES = st.one_of(
     st.builds(lambda e, s: leaf.data_leaf(e, 7, s, bytes(32)), st.sampled_from([1, 2]), NUMBERS),
     control("gap", em=EMS, first=NUMBERS, last=NUMBERS, reason="boot"),
     control("counted", em=EMS, ranges=RANGES, n=st.integers(1, 4)),
     control("emitter.start", em=EMS, emitter=st.sampled_from(["a", "b"])),
-    control("emitter.start", em="1/8", emitter="a", previous=EMS, last=st.integers(0, 4)),
+    control("emitter.start", em="1/8", emitter="a", previous=EMS, last=st.integers(0, 14)),
+    control("emitter.start", em=EMS, emitter="a", previous=EMS, last=st.integers(0, 14)),
     control("counts", day="2026-11-24", sums=st.sampled_from(["-:1", "-:2 a:1"]), n=NUMBERS),
     control("day", **ENTRIES["day"]),
+    control("day", **{**ENTRIES["day"], "day": DAYS, "part": st.integers(1, 2)}),
 )  # fmt: skip
 
 

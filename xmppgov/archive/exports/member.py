@@ -16,6 +16,7 @@ from xmppgov.archive.day import (
     REFERENCE_SIZE,
     SORTS,
     Place,
+    key_digest,
     keyed_hash,
     reference,
     stands,
@@ -130,6 +131,8 @@ class MemberProof:
             raise _shows_nothing() from error
         if not isinstance(end, DayEnd) or (end.day, end.part) != (self.day, turn):
             raise _shows_nothing()
+        if (end.n or end.key) and end.key != key_digest(self.key):
+            raise ProofInvalid(texts("The day has another key than the proof."))
         if not leads(part.entry, checkpoint.size, checkpoint.root):
             raise _shows_nothing()
         return end

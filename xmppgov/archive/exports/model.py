@@ -23,12 +23,17 @@ from xmppgov.archive.document import (
     take,
     write,
 )
+from xmppgov.archive.leaf import DATA
+from xmppgov.archive.model import FIELDS, VERSION
 from xmppgov.archive.ranges import Range
 from xmppgov.tlog.errors import ProofInvalid
 from xmppgov.tlog.merkle import leaf_hash, verify_inclusion
 
 FORMAT = "xmppgov-export/1"
-DAY = 86_400_000  # ms
+RECORD = bytes([VERSION, DATA])
+"""How the log's entry of a record begins."""
+ALWAYS = ("v", "t", "em", "es")
+"""What a record in an export always shows."""
 _TEXTS = ("origin", "checkpoint", "policy", "purpose", "watermark")
 _NUMBERS = ("made", "entries", "start", "end", "records", "outside", "readable")
 _NAMES = {"format", *_TEXTS, *_NUMBERS, "fields", "rooms", "units", "covers"}
@@ -42,7 +47,8 @@ class Manifest:
     satisfied (for information: whoever verifies brings their own, empty where there is none).
     `entries` is how many entries of the log the export has looked at. Shown are the records from
     `start` to before `end` (ms), in `rooms` and of `units` (pseudonyms) where these are not empty.
-    Every index of `covers` has a line, or an entry that says that it was erased. Lines are
+    Every index of `covers` has a line, or an entry that says that it was erased. Without rooms and
+    units it is one range, at whose ends are those of the log, or records of other times. Lines are
     `records`, `outside` of the times asked for, and `readable` entries.
     """
 
@@ -81,8 +87,15 @@ class Manifest:
         values |= {name: number(document, name) for name in _NUMBERS}
         values |= {name: _strings(document, name) for name in ("fields", "rooms", "units")}
         values["covers"] = _ranges(take(document, "covers", str))
+        if not set(ALWAYS) <= set(values["fields"]) <= set(FIELDS):
+            raise malformed()
         values["checkpoint"] = values["checkpoint"].encode("utf-8", "surrogatepass")
         return cls(**values)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it says that it has everything of its times."""
+        return not self.rooms and not self.units
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +145,10 @@ def parse_line(data: bytes) -> Line:
     if "entry" in document:
         only(document, ("index", "entry", "proof"))
         index, proof = number(document, "index"), digests(document, "proof")
-        return EntryLine(index, octets(document["entry"]), proof)
+        entry = octets(document["entry"])
+        if entry[:2] == RECORD:  # which shows nothing of its record, and would hide it
+            raise malformed()
+        return EntryLine(index, entry, proof)
     outside = "outside" in document
     if outside and document.pop("outside") is not True:
         raise malformed()

@@ -66,6 +66,8 @@ class ExportCheck:
         self._readable: list[Range] = []
         self._wrong: list[Range] = []
         self._erasures: list[Erased] = []
+        self._edges: set[int] = set()
+        """Records of other times: between two of them there is everything of the times asked for"""
         self.outcome = Outcome(Report(""))
 
     def run(self, lines: Iterable[bytes]) -> Outcome:
@@ -113,6 +115,10 @@ class ExportCheck:
             text = texts("The manifest is not of the log that its checkpoint is of.")
             self._say("manifest-invalid", "manifest", text)
             return False
+        if manifest.whole and manifest.entries and len(manifest.covers) != 1:
+            text = texts("Of all rooms and units it has to cover one range of indexes.")
+            self._say("manifest-invalid", "manifest", text)
+            return False
         return True
 
     def _line(self, number: int, data: bytes) -> None:
@@ -138,6 +144,8 @@ class ExportCheck:
         elif isinstance(line, RecordLine):
             self.outcome.report.records += 1
             ranges.add(self.outcome.outside if line.outside else self.outcome.present, line.index)
+            if line.outside and type(line.disclosure.value("t")) is int:
+                self._edges.add(line.index)
             if not self._fits(line):
                 text = texts("It is not what the manifest says that the export shows.")
                 self._at("scope-wrong", line.index, text)
@@ -159,9 +167,11 @@ class ExportCheck:
         manifest, show = self._manifest, line.disclosure.value
         assert manifest is not None
         t, room, unit = show("t"), show("room"), show("org")
-        within = type(t) is not int or manifest.start <= t < manifest.end
+        if type(t) is not int or not line.disclosure.shown.keys() <= set(manifest.fields):
+            return False
+        within = manifest.start <= t < manifest.end
         if line.outside:
-            return type(t) is int and not within and bool(manifest.covers)
+            return not within and bool(manifest.covers)
         rooms = not manifest.rooms or room is None or room in manifest.rooms
         return within and rooms and (not manifest.units or unit is None or unit in manifest.units)
 
@@ -187,6 +197,14 @@ class ExportCheck:
         ]
         outcome.report.erased = sum(ranges.count([e.part]) for e in outcome.erased)
         self._kept(self._erasures)
+        self._check_ends(manifest)
+
+    def _check_ends(self, manifest: Manifest) -> None:
+        """Find ends amid what should be covered: there nothing shows where the times end."""
+        whole = manifest.covers[0] if manifest.whole and manifest.covers else ()
+        for end, log in zip(whole, (0, manifest.entries - 1), strict=False):
+            if end != log and end not in self._edges:
+                self._at("covers-short", end, texts("It ends amid what it should cover."))
 
     def _kept(self, erasures: Sequence[Erased]) -> None:
         """Name what an entry that the export has looked at says was erased, and is in it."""

@@ -69,7 +69,7 @@ def verdicts(place: Place, data: bytes) -> tuple[set[str], dict[str, Any]]:
 async def erase(place: Place, indexes: str, n: int) -> None:
     """Write the entry of an erasure; the rows are the test's affair."""
     fields = {"indexes": indexes, "n": n, "held": 0, "slip": "0" * 64, "visa": "DAF 1"}
-    whole = {"v": 1, "kind": "erase", "t": 1, "class": "messages", "month": "2025-11"}
+    whole = {"v": 1, "kind": "erase", "t": START, "class": "messages", "month": "2025-11"}
     entry = Erase.model_validate({**whole, **fields, "roles": "archivist dpo"})
     async with place.running() as archive:
         await archive.write(entry)

@@ -104,7 +104,7 @@ def test_hidden_fields_are_in_no_event(full: Place) -> None:
     names = flat(json.loads(data.splitlines()[0]))
     hidden = {"user.id", "event.outcome", "network.bytes", "organization.id", "xmpp.room"}
     assert not names & hidden
-    assert json.loads(data.splitlines()[0])["@timestamp"] == "1970-01-01T00:00:00.000Z"
+    assert "@timestamp" in names
 
 
 def test_the_whole_field_list_of_ecs_where_it_is_at_hand() -> None:

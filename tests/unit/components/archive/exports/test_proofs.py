@@ -54,10 +54,10 @@ def test_every_index_of_the_day_has_a_line(full: Place) -> None:
     data = exported(full)
     lines = data.splitlines()
     manifest = parse_manifest(lines[0])
-    assert (manifest.records, manifest.outside, manifest.readable) == (16, 1, 1)
-    assert manifest.covers == ((1, 18),)
+    assert (manifest.records, manifest.outside, manifest.readable) == (16, 1, 2)
+    assert manifest.covers == ((0, 18),)
     found = [parse_line(line) for line in lines[1:]]
-    assert [line.index for line in found] == list(range(1, 19))
+    assert [line.index for line in found] == list(range(19))
     codes, fact = verdicts(full, data)
     assert codes == set()
     assert fact | {"1-10": "present", "17": "present, of another day"} == fact
@@ -65,12 +65,13 @@ def test_every_index_of_the_day_has_a_line(full: Place) -> None:
 
 def test_a_purpose_shows_its_fields_and_hides_the_others(full: Place) -> None:
     for purpose, names in PURPOSES.items():
-        line = exported(full, "--purpose", purpose).splitlines()[1]
+        line = exported(full, "--purpose", purpose).splitlines()[2]
         shown = parse_line(line)
         assert isinstance(shown, RecordLine)
         assert set(shown.disclosure.shown) == set(names), purpose
-    line = exported(full, "--fields", "t,to").splitlines()[1]
-    assert set(json.loads(line)["shown"]) == {"v", "t", "to", "em", "es"}
+    data = exported(full, "--fields", "to")
+    assert set(json.loads(data.splitlines()[2])["shown"]) == {"v", "t", "to", "em", "es"}
+    assert verdicts(full, data)[0] == set()
 
 
 def test_no_secret_and_no_address_leaves_in_any_format(full: Place) -> None:
@@ -104,14 +105,34 @@ def test_a_room_s_export_of_a_sealed_month_is_refused_and_not_empty(full: Place)
     assert isinstance(done.exception, CheckFailed)
     assert "2025-11" in str(done.exception)
     assert parse_manifest(exported(full).splitlines()[0]).records == 16
-    quiet = exported(full, "--room", ROOM, days=("2025-01-01", "2025-02-10"))
-    assert parse_manifest(quiet.splitlines()[0]).records == 0
+    quiet = export(full, "--room", ROOM, days=("2025-01-01", "2025-02-10"))
+    assert isinstance(quiet.exception, CheckFailed)  # nobody can say which room that would be
 
 
-def test_a_day_with_nothing_is_an_export_of_nothing(full: Place) -> None:
-    data = exported(full, days=("2025-11-24", "2025-11-30"))
-    assert len(data.splitlines()) == 1
+@pytest.mark.parametrize(
+    ("days", "covers"),
+    [
+        (("2025-11-24", "2025-11-30"), ((18, 18),)),
+        (("2025-11-21", "2025-11-22"), ((17, 18),)),
+        (("2025-01-01", "2025-01-02"), ((0, 1),)),
+    ],
+)
+def test_a_day_with_nothing_lies_between_two_others(
+    full: Place, days: tuple[str, str], covers: tuple[tuple[int, int]]
+) -> None:
+    data = exported(full, days=days)
+    manifest = parse_manifest(data.splitlines()[0])
+    assert (manifest.records, manifest.covers) == (0, covers)
     assert verdicts(full, data)[0] == set()
+
+
+def test_a_late_record_s_own_day_begins_and_ends_with_records_of_others(full: Place) -> None:
+    data = exported(full, days=("2025-11-20", "2025-11-20"))
+    manifest = parse_manifest(data.splitlines()[0])
+    assert (manifest.records, manifest.outside, manifest.covers) == (1, 2, ((16, 18),))
+    codes, fact = verdicts(full, data)
+    assert codes == set()
+    assert (fact["begins"][:11], fact["ends"][:11]) == ("at entry 16", "at entry 18")
 
 
 def test_what_was_erased_is_said_to_be(full: Place) -> None:

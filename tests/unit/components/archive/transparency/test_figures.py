@@ -11,9 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.unit.archive.batches import batch, hole, record
-from tests.unit.archive.exported import SmallLog
+from tests.unit.archive.exported import NOW, SmallLog
 from tests.unit.components.archive.conftest import EPOCH, Place
 from tests.unit.tlog.notes import ORIGIN, policy
+from xmppgov.archive.day import day_text
 from xmppgov.archive.leaf import Access, Counted, Counts, Erase, Hold, KeyChange, Refusal, Release
 from xmppgov.errors import CheckFailed, ConfigurationError
 from xmppgov.tlog.errors import NoteInvalid, TileInvalid
@@ -71,21 +72,23 @@ def year() -> SmallLog:
     log.control(hold(OCTOBER, "h3", "2026-10-20", 1))
     log.control(release(OCTOBER + DAY, "h3"))
     log.control(erase(OCTOBER + DAY, "1", 1, 4))
+    for number in range(OCTOBER // DAY, NOVEMBER // DAY):
+        log.day([], day=day_text(number), t=NOVEMBER)
     log.control(key(NOVEMBER, "month-2025-10", "sealed"))
     log.record(6)
     log.control(Counted(v=1, kind="counted", t=NOVEMBER, em="1/1763864000", ranges="7-10", n=4))
     log.control(Counts(v=1, kind="counts", t=NOVEMBER, day="2025-11-23", sums="-:1 a:3", n=4))
     log.day([bytes(16), bytes([1]) * 16])
     log.day([bytes([2]) * 16], part=2)
-    log.start(SECOND, NOVEMBER, previous="1/1763864000", last=10)
+    log.start(SECOND, NOW, previous="1/1763864000", last=10)
     log.record(1, em=SECOND)
-    log.control(access(NOVEMBER, "audit", 5))
-    log.control(access(NOVEMBER, "judicial", 2))
-    log.control(access(NOVEMBER, "judicial", 3))
-    log.control(refusal(NOVEMBER, "judicial", "nobody"))
-    log.control(release(NOVEMBER, "h2"))
-    log.control(key(NOVEMBER, "body-2024-10-messages", "destroyed"))
-    log.control(key(NOVEMBER, "body2-2024-10-messages", "destroyed"))
+    log.control(access(NOW, "audit", 5))
+    log.control(access(NOW, "judicial", 2))
+    log.control(access(NOW, "judicial", 3))
+    log.control(refusal(NOW, "judicial", "nobody"))
+    log.control(release(NOW, "h2"))
+    log.control(key(NOW, "body-2024-10-messages", "destroyed"))
+    log.control(key(NOW, "body2-2024-10-messages", "destroyed"))
     return log
 
 
@@ -141,7 +144,7 @@ def test_every_figure_of_the_whole_log(tiles: Path) -> None:
     holds = [(h["hold"], h["day"], h["until"], h["records"], h["released"]) for h in found["holds"]]
     assert holds == [
         ("h1", "2025-10-08", "2025-10-20", 4, None),
-        ("h2", "2025-10-08", "2026-10-20", 9, "2025-11-23"),
+        ("h2", "2025-10-08", "2026-10-20", 9, "2025-11-24"),
         ("h3", "2025-10-08", "2026-10-20", 1, "2025-10-09"),
     ]
     assert found["emitters"] == [
@@ -156,7 +159,7 @@ def test_every_figure_of_the_whole_log(tiles: Path) -> None:
         {"sort": "month", "fate": "sealed", "n": 1},
     ]
     assert found["days"] == {
-        "closed": 1, "first": "2025-11-23", "last": "2025-11-23", "references": 3,
+        "closed": 47, "first": "2025-10-08", "last": "2025-11-23", "references": 3,
     }  # fmt: skip
 
 
@@ -175,7 +178,7 @@ def test_tables_fit_the_screen_and_name_no_room(tiles: Path) -> None:
     assert max(map(len, shown.splitlines())) <= 80
     for text in ("judicial", "DAF 7", "gov.example", "h2", "Destroyed", "2025-11-23"):
         assert text in shown
-    assert "Days closed: 1, 2025-11-23 to 2025-11-23; message references: 3." in shown
+    assert "Days closed: 47, 2025-10-08 to 2025-11-23; message references: 3." in shown
 
 
 def test_french(tiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
