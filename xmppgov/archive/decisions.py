@@ -42,7 +42,8 @@ class Decisions:
         if isinstance(leaf, DataLeaf):
             self._records += 1
             ranges.add(self._data, index)
-        elif isinstance(leaf, Hold):
+            return
+        if isinstance(leaf, Hold):
             self._hold(index, leaf)
         elif isinstance(leaf, Release):
             self._release(index, leaf)

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.archive.batches import START, batch, hole, record
 from tests.unit.components.archive.conftest import EPOCH, SERVER, Place
 from xmppgov.archive.batch import CountedMessage, Progress
-from xmppgov.archive.day import reference, references_root
+from xmppgov.archive.day import key_digest, reference, references_root
 from xmppgov.archive.leaf import (
     Control,
     Counted,
@@ -175,3 +175,42 @@ async def test_names_are_sealed_and_open_with_the_officers_key_only(place: Place
     }
     assert opened == {"alice@gov.localhost", ROOM}
     assert "alice" not in json.dumps([found.record for found in await place.records()])
+
+
+async def test_a_day_ends_with_the_digest_of_its_key(place: Place) -> None:
+    await place.fill(batch(EPOCH, record(1)))
+    place.now += 2 * DAY
+    await place.fill()
+    full, empty = [leaf for leaf in await controls(place) if isinstance(leaf, DayEnd)]
+    file = place.section.keys_dir / "day-2025-11-23.key"
+    assert full.key == key_digest(file.read_bytes())
+    assert (empty.n, empty.key) == (0, "")
+    key = file.read_bytes()
+    file.write_bytes(bytes(32))
+    assert [f.code for f in (await place.verify()).findings] == ["key-changed"]
+    file.unlink()
+    assert [f.code for f in (await place.verify()).findings] == ["key-changed"]
+    file.write_bytes(key)
+    assert (await place.verify()).total == 0
+
+
+async def test_what_was_counted_at_an_epoch_s_end_is_named_behind_it(place: Place) -> None:
+    counted = batch(EPOCH, record(1), CountedMessage(2, ROOM), CountedMessage(3))
+    async with place.running() as archive:
+        await archive.commit(SERVER, counted)
+        await archive.commit(SERVER, batch(EPOCH + 5, CountedMessage(1), record(2)))
+        report = await place.verify()
+        assert (report.total, report.open) == (0, 3)
+        place.now += MINUTE
+        await archive.close_what_is_due()
+    report = await place.verify()
+    assert (report.total, report.open, report.counted) == (0, 0, 3)
+
+
+async def test_clocks_and_emitters_that_are_put_back_leave_an_honest_log(place: Place) -> None:
+    await place.fill(batch(EPOCH, record(1)))
+    place.now -= 5 * MINUTE
+    await place.fill(batch(EPOCH, hole(2, 3)), batch(EPOCH + 1, hole(1, 4), record(5)))
+    place.now += 60 * DAY  # the archive was away
+    await place.fill(batch(EPOCH + 2, record(1), hole(2, 2)))
+    assert (await place.verify()).total == 0

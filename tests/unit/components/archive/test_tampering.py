@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import pytest
 
 from tests.unit.archive.batches import batch, hole, record
 from tests.unit.components.archive.conftest import EPOCH, Place
+from tests.unit.tlog.notes import W1
 from xmppgov.archive.batch import CountedMessage
 from xmppgov.archive.report import Report
 from xmppgov_archive.records.keys import DAY
@@ -323,3 +325,22 @@ async def test_another_key_is_found(place: Place, tmp_path: Path) -> None:
         assert code in (await place.verify()).counts
         file.write_bytes(right)
     assert (await place.verify()).total == 0
+
+
+async def test_a_log_that_nobody_cosigned_is_found_when_it_is_old_enough(place: Place) -> None:
+    place.now = time.time_ns() // 1_000_000
+    await place.fill(batch(EPOCH, record(1)))
+    rules = place.section.policy_file
+    lines = [x for x in rules.read_text().splitlines() if not x.startswith("quorum")]
+    outside = f"witness w1 {W1.verifier}\nquorum w1\n"
+    rules.write_text("\n".join(lines) + "\n" + outside)
+    (place.section.tiles_dir / "cosigned").unlink()
+    report = await place.verify()
+    assert (report.total, report.cosigned) == (0, 0)  # witnesses may still answer
+    folder = place.folder / "old"
+    folder.mkdir()
+    old = Place(folder)
+    await old.fill(batch(EPOCH, record(1)))
+    old.section.policy_file.write_text(rules.read_text())
+    (old.section.tiles_dir / "cosigned").unlink()
+    assert "cosigned-behind" in (await old.verify()).counts
