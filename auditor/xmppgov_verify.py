@@ -251,7 +251,7 @@ class Counters:
     def time(self, where, kind, t):
         """An archive that was away closes the days that are over before it goes on."""
         self.turn = t // DAY if self.turn is None else self.turn
-        ahead = t > (self.turn + 32) * DAY and kind not in ("counted", "counts", "day")
+        ahead = t > (self.turn + 400) * DAY and kind not in ("counted", "counts", "day")
         if ahead or t < self.newest - 10 * MINUTE:
             self.say(where, "time-wrong", f"{when(t)} is long before or behind what is around it")
             self.newest = t

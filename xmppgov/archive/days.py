@@ -11,7 +11,7 @@ from xmppgov.i18n import Text, Texts
 
 texts = Texts("xmppgov")
 BACK = 600_000  # ms that a clock may be set back, or an entry wait to be written
-AHEAD = 32  # days that may be over and not closed yet, before anything else is written
+AHEAD = 400  # days that may be over and not closed yet, before anything else is written
 
 
 class Days:
