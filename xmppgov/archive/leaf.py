@@ -64,7 +64,9 @@ Role = Literal["archivist", "dpo", "security", "requester"]
 Sums = Annotated[str, Field(max_length=ranges.LONGEST + 100), AfterValidator(_sums)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Committed = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+RealDay = Annotated[Day, AfterValidator(_day)]
+"""A day that the calendar has; what people write is refused with a sentence, where it is read."""
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Identity = Annotated[str, Field(pattern=r"^[0-9a-z][0-9a-z-]{0,63}$")]
 Visa = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z ./_-]{0,63}$")]
@@ -113,7 +115,7 @@ class Counts(_Control):
     """How many messages were counted in each room (a pseudonym, or `-` outside of rooms)."""
 
     kind: Literal["counts"]
-    day: Day
+    day: RealDay
     sums: Sums
     n: Counter
 
@@ -128,7 +130,7 @@ class DayEnd(_Control):
     """
 
     kind: Literal["day"]
-    day: Day
+    day: RealDay
     part: Counter
     n: Count
     root: Digest
@@ -164,7 +166,7 @@ class Hold(_Control):
     hold: Identity
     scope: Digest
     reason: Label
-    until: Day
+    until: RealDay
     roles: Roles
     n: Count
 

@@ -16,10 +16,13 @@ OLDEST = 600_000  # ms
 
 
 class Tail:
-    """The entries behind the newest cosigned checkpoint; `now` (ms) is 0 where nobody knows."""
+    """The entries behind the newest cosigned checkpoint; `now` (ms) is 0 where nobody knows.
+
+    Where none is cosigned nothing newer may ever come, so it is compared with `now`.
+    """
 
     def __init__(self, now: int = 0) -> None:
-        self._newest = now
+        self._newest, self._now = 0, now
         self._oldest: int | None = None
 
     def add(self, leaf: DataLeaf | Control) -> None:
@@ -31,6 +34,8 @@ class Tail:
     def judge(self, report: Report) -> None:
         """Say so where too many entries wait, or for too long."""
         waiting = report.size - report.cosigned
+        if not report.cosigned:
+            self._newest = max(self._newest, self._now)
         late = self._oldest is not None and self._newest - self._oldest > OLDEST
         if late or waiting > LONGEST:
             text = texts("Too few witnesses have cosigned the last {n} entries.", n=waiting)
