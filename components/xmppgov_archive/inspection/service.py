@@ -206,13 +206,7 @@ class Inspection:
         `earlier` is a checkpoint that was kept elsewhere, `answers` are those of witnesses, asked
         before: the log must begin with their trees.
         """
-        log = LogCheck(
-            key=self.key,
-            origin=self.section.origin,
-            read=self.folder.read,
-            policy=self.policy,
-            now=time.time_ns() // 1_000_000,
-        )
+        log = self._log_check()
         cosigned = self.folder.cosigned()
         note, held = await self._settled()
         if note is None or not log.open(note):
@@ -236,6 +230,15 @@ class Inspection:
             progress(end, log.report.size)
         await self._rest(log, check, before)
         return log.report
+
+    def _log_check(self) -> LogCheck:
+        return LogCheck(
+            key=self.key,
+            origin=self.section.origin,
+            read=self.folder.read,
+            policy=self.policy,
+            now=time.time_ns() // 1_000_000,
+        )
 
     def _check_answers(self, log: LogCheck, answers: Sequence[Answer]) -> None:
         for answer in answers:
