@@ -1,7 +1,7 @@
 """The `xmppgov` command: a thin root to which components and bots add theirs by entry point.
 
-Exit status: 0 done, 1 failed check or refused, 2 misuse. The one place where an error becomes a
-line on a terminal.
+Exit status: 0 done, 1 failed check or refused, 2 misuse, 130 interrupted. The one place where an
+error becomes a line on a terminal.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import typer
 
 from xmppgov import __version__
 from xmppgov.cli.installed import InstalledCommands, services
+from xmppgov.cli.misuse import Misuse, explained
 from xmppgov.errors import ConfigurationError, XmppgovError
+from xmppgov.i18n import Text
 
+INTERRUPTED = 130  # as a shell says it of Ctrl-C
 app = typer.Typer(
     name="xmppgov",
     cls=InstalledCommands,
@@ -43,14 +46,27 @@ def run() -> None:
     """Run the command line; turn an error into one line and an exit status."""
     app.add_typer(services(), name="run")
     try:
-        app()
+        status = app(standalone_mode=False)
     except XmppgovError as error:
-        from rich.console import Console
-
-        Console(stderr=True, emoji=False).print(
-            str(error.text), style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        _say(error.text)
         sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+    except Misuse as error:
+        *usage, reason = explained(error)
+        for line in usage:
+            typer.echo(str(line), err=True)
+        _say(reason)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(text: Text | str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True, emoji=False).print(
+        str(text), style="red", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
+from getpass import GetPassWarning
 from pathlib import Path
 from typing import Annotated
 
@@ -44,11 +46,23 @@ def passphrase(file: Path | None, descriptor: int | None, *, new: bool = False) 
     elif descriptor is not None:
         found = _from_descriptor(descriptor)
     else:
-        asked = str(texts("New passphrase") if new else texts("Passphrase"))
-        found = str(typer.prompt(asked, hide_input=True, confirmation_prompt=new, err=True))
+        found = _typed(new)
     if new and len(found) < SHORTEST:
         raise ConfigurationError(texts("A passphrase has at least {n} characters.", n=SHORTEST))
     return found
+
+
+def _typed(new: bool) -> str:
+    asked = texts("New passphrase: ") if new else texts("Passphrase: ")
+    again = str(texts("The same again: ")) if new else False
+    with warnings.catch_warnings():
+        # Where there is no terminal the library says so in English; the line is read all the same.
+        warnings.simplefilter("ignore", GetPassWarning)
+        return str(
+            typer.prompt(
+                str(asked), hide_input=True, confirmation_prompt=again, err=True, prompt_suffix=""
+            )
+        )
 
 
 def phrases(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+import typer
 
-from xmppgov.cli import installed
+from xmppgov.cli import installed, main
 from xmppgov.cli.installed import COMMANDS, InstalledCommands
 
 
-def xmppgov(*arguments: str) -> subprocess.CompletedProcess[str]:
+def xmppgov(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "xmppgov.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    env = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
 
 
 def test_help_lists_every_command_with_a_summary() -> None:
@@ -51,6 +54,37 @@ def test_misuse_ends_with_two(arguments: tuple[str, ...]) -> None:
     done = xmppgov(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "french", "english"),
+    [
+        (("query",), "Il manque : --config.", "Missing: --config."),
+        (("query", "--config", "x", "--limit", "x"), "--limit : ", "--limit: "),
+        (("query", "--nope"), "Il n'y a pas d'option --nope.", "There is no option --nope."),
+        (("queri",), "Il n'y a pas de commande queri.", "There is no command queri."),
+    ],
+)
+def test_misuse_is_said_in_the_terminal_s_language(
+    arguments: tuple[str, ...], french: str, english: str
+) -> None:
+    for language, said in (("fr_FR.UTF-8", french), ("C", french), ("en_US.UTF-8", english)):
+        done = xmppgov("archive", *arguments, LC_ALL=language)
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "archive" in done.stderr.splitlines()[0]  # how it is used
+
+
+def test_an_interrupted_question_ends_as_a_shell_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**_options: object) -> None:
+        raise typer.Abort
+
+    monkeypatch.setattr(main, "app", interrupted)
+    monkeypatch.setattr(main, "services", typer.Typer)
+    monkeypatch.setattr(interrupted, "add_typer", lambda *_a, **_o: None, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == 130
 
 
 def test_a_broken_configuration_is_one_line_and_two(tmp_path: Path) -> None:
