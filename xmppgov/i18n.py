@@ -44,6 +44,11 @@ def terminal_language() -> str:
     return DEFAULT_LANGUAGE if primary in ("", "C", "POSIX") else choose_language(primary)
 
 
+def percent_sign() -> str:
+    """Return what stands behind a percentage in the terminal's language."""
+    return "\N{NO-BREAK SPACE}%" if terminal_language() == "fr" else "%"
+
+
 @dataclass(frozen=True)
 class Text:
     """A sentence for people, in every language at once."""

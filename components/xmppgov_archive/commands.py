@@ -13,7 +13,6 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from xmppgov.archive.report import Report
 from xmppgov.config import load
@@ -32,6 +31,7 @@ from xmppgov_archive.members.commands import prove_message
 from xmppgov_archive.officers.asking import answer, hand_in_code, refuse, request, requests
 from xmppgov_archive.officers.commands import app as officers
 from xmppgov_archive.officers.commands import approve
+from xmppgov_archive.progress import progress_bar
 from xmppgov_archive.retention.commands import app as retention
 from xmppgov_archive.transparency.commands import transparency
 
@@ -78,7 +78,7 @@ def verify(
     """Derive the root again and compare records, tiles, signatures and counters; 1 if wrong."""
     earlier = _kept(since, load(Config, config).archive.origin) if since else None
     _require_addresses(witness or ())
-    with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
+    with progress_bar(as_json) as progress:
         task = progress.add_task(str(texts("Verifying")), total=None)
 
         def advance(done: int, total: int) -> None:
@@ -223,4 +223,4 @@ def _require_addresses(witnesses: Iterable[str]) -> None:
 def _summary(report: Report) -> Any:
     if set(report.counts) == {"witness-silent"}:
         return texts("All is as it was signed, but too few witnesses could be asked.")
-    return texts("The archive is not as it was signed: {count} findings.", count=report.total)
+    return texts("The archive is not as it was signed; findings: {count}.", count=report.total)

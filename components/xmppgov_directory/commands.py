@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from xmppgov.config import load
-from xmppgov.i18n import Texts
+from xmppgov.i18n import Texts, percent_sign
 from xmppgov_directory.config import DirectorySettings
 from xmppgov_directory.diff import Changes, Diff
 from xmppgov_directory.importer import Files, import_files
@@ -147,7 +147,11 @@ def _with_store(path: Path, use: Callable[[Store], Awaitable[T]], *, write: bool
 @contextmanager
 def _progress(shown: bool) -> Iterator[tuple[Tell, Callable[[str], None]]]:
     """Show a bar for each file, then what is done with them; on standard error."""
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}" + percent_sign()),
+    )
     steps = {"compare": texts("Comparing"), "write": texts("Writing and indexing")}
     bars: dict[str, TaskID] = {}
     console = Console(stderr=True)

@@ -169,6 +169,7 @@ async def test_an_officer_is_replaced_and_approves_what_was_there_before(
         await run("approve", number, *machines.mine("security", both), who="rssi")
         answer = await run("answer", number, "--format", "ndjson", who="juge")
         assert "bob@gov.localhost" in answer
+    await run("verify", "--config", str(machines.world.place.config()))
 
 
 async def test_a_share_goes_to_another_key_without_anybody_else(machines: Machines) -> None:

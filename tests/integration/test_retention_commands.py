@@ -94,7 +94,7 @@ async def test_only_officers_see_and_run_these_commands(archive: World) -> None:
         client = CommandClient(judge, HOST)
         assert not wanted & {node.removeprefix(NODES) for node in await client.names()}
         for node in sorted(wanted):
-            with pytest.raises(NotAllowed):
+            with pytest.raises(NotAllowed, match=r"\[archive\.officers\]"):
                 await client.run(NODES + node)
 
 

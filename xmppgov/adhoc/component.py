@@ -98,7 +98,7 @@ class Commands:
         if command is None:
             raise NotFound(texts("There is no such command."))
         if not command.allowed(bare):
-            raise NotAllowed(texts("Your account may not run this command."))
+            raise NotAllowed(command.whose or texts("Your account may not run this command."))
         return command
 
     async def _begin(self, command: Command, request: Request, step: Step) -> ET.Element:

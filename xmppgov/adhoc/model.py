@@ -99,6 +99,8 @@ A `NotAllowed` ends the command; any other `RemoteFault` shows the same page aga
 class Command:
     """A command: its node, its name, who may see and run it (a bare address), its stages.
 
+    `whose` says to others whose command it is.
+
     Executions are limited for each `pool` by itself: those who may run a few commands only cannot
     keep others from theirs.
     """
@@ -108,6 +110,7 @@ class Command:
     allowed: Callable[[str], bool]
     stages: Sequence[Stage]
     pool: str = ""
+    whose: Text | None = None
 
 
 def one(values: Values, name: str) -> str:

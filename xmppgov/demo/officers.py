@@ -32,7 +32,7 @@ def make_officers(folder: Path) -> None:
     if public.exists():
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_private(public, PrivateKey(secrets.token_bytes(KEY_SIZE)).public.raw.hex() + "\n")
+    write_public(public, PrivateKey(secrets.token_bytes(KEY_SIZE)).public.raw.hex() + "\n")
 
 
 def appoint(state: Path, config: Path, origin: str, logins: Sequence[Login], port: int) -> None:
@@ -89,9 +89,15 @@ def _make_shares(folder: Path, vkey: str, officers: Mapping[str, Login]) -> None
         write_private(folder / f"{role}.key", write_file(file))
         write_private(folder / f"{role}.passphrase", login.password + "\n")
     generation, shares = make_generation(publics, vkey, secrets.token_bytes)
-    write_private(folder / "resolving.pub", write_generations([generation]))
+    write_public(folder / "resolving.pub", write_generations([generation]))
     for share in shares:
         write_private(folder / f"{share.role}.share", write_file(share))
+
+
+def write_public(path: Path, text: str) -> None:
+    """Replace a file that everybody may read."""
+    write_private(path, text)
+    path.chmod(0o644)
 
 
 def _vkey(file: Path, origin: str) -> str:

@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from xmppgov.archive.day import DAY
 from xmppgov.archive.disclosure import PURPOSES
@@ -31,6 +30,7 @@ from xmppgov_archive.exports.service import Export, Exporter, Wanted
 from xmppgov_archive.exports.store import ExportStore
 from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.service import Inspection, inspected
+from xmppgov_archive.progress import progress_bar
 
 texts = Texts("xmppgov_archive")
 PATIENCE = 60.0  # seconds to wait for witnesses
@@ -112,7 +112,7 @@ def export(
     if as_json:
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
     else:
-        text = texts("{path}: {records} records.", path=out, records=document["records"])
+        text = texts("{path}: records: {records}.", path=out, records=document["records"])
         console = Console(stderr=True)
         console.print(str(text), markup=False, highlight=False)
         if not document["records"]:
@@ -245,7 +245,7 @@ async def _write(
 
 @contextmanager
 def _progress(quiet: bool) -> Any:
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
+    with progress_bar(quiet) as progress:
         task = progress.add_task("", total=None)
 
         def show(what: str, done: int, total: int) -> None:

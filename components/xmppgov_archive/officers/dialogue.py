@@ -41,6 +41,10 @@ from xmppgov_archive.officers.service import Made, Requests
 texts = Texts("xmppgov_archive")
 BURST, RATE = 40, 1.0  # steps at once, and then a second
 ROWS, DAYS = 100, 7  # what a new form proposes
+WHOSE = texts(
+    "This command is for the archive's officers, or those who may ask them; its configuration "
+    "names their accounts, [archive.officers]."
+)
 STATE_TEXTS = {
     State.OPEN: texts("waits for two officers"),
     State.HALF: texts("waits for one officer"),
@@ -124,7 +128,8 @@ class Dialogue:
     def _command(
         self, node: str, title: Text, allowed: Callable[[str], bool], stages: Sequence[Stage]
     ) -> Command:
-        return Command(node, title, allowed, [self._limited(stage) for stage in stages], POOL)
+        limited = [self._limited(stage) for stage in stages]
+        return Command(node, title, allowed, limited, POOL, WHOSE)
 
     def _is_known(self, address: str) -> bool:
         return self._requests.role(address) is not None
@@ -187,7 +192,7 @@ class Dialogue:
             ("missing", texts("May still approve")),
         ]
         rows = [_row(standing, session.language) for standing in found]
-        return Done(texts("{n} requests.", n=len(rows)), Table(columns, rows))
+        return Done(texts("Requests: {n}.", n=len(rows)), Table(columns, rows))
 
     async def choose_open(self, session: Session, _values: Values) -> Page:
         """Ask for one of the requests that have not ended."""

@@ -8,7 +8,7 @@ from xmppgov.adhoc.model import Command, Done, Field, Option, Page, Session, Tab
 from xmppgov.archive.request import EraseScope, HoldScope, ReleaseScope, Scope
 from xmppgov.errors import BadRequest, NotFound
 from xmppgov.i18n import Texts
-from xmppgov_archive.officers.dialogue import Subject
+from xmppgov_archive.officers.dialogue import WHOSE, Subject
 from xmppgov_archive.officers.model import NODES, POOL
 from xmppgov_archive.officers.scopes import check_addresses, check_day
 from xmppgov_archive.retention.model import PSEUDONYM, Part
@@ -104,7 +104,7 @@ def preview_command(
             note = texts("{note} {more}", note=note, more=_NOT_COUNTED)
         return Done(note, Table(COLUMNS, rows))
 
-    return Command(f"{NODES}preview", texts("What may be erased"), allowed, (shown,), POOL)
+    return Command(f"{NODES}preview", texts("What may be erased"), allowed, (shown,), POOL, WHOSE)
 
 
 def _hold_scope(values: Values) -> Scope:

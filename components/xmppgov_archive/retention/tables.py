@@ -134,7 +134,7 @@ def show_erasures(console: Console, report: Report) -> None:
     """Print what `archive verify` found of erasures."""
     if report.erasures:
         text = texts(
-            "{n} records were erased, as {entries} entries say.",
+            "Records erased: {n}; entries of the log that say so: {entries}.",
             n=report.erased,
             entries=len(report.erasures),
         )

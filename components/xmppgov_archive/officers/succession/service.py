@@ -62,7 +62,7 @@ class Successions:
         ]
         await self._say(granted)
         return Answer(
-            texts("{n} shares, sealed to the new key.", n=len(files)),
+            texts("Shares, sealed to the new key: {n}.", n=len(files)),
             COLUMNS,
             [(file.resolving, write_file(file)) for file in files],
         )

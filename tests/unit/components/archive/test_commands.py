@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from tests.unit.archive.batches import START, batch, hole, record
@@ -22,6 +24,7 @@ from xmppgov_archive.__main__ import build
 from xmppgov_archive.commands import app
 from xmppgov_archive.component import ArchiveComponent
 from xmppgov_archive.config import Config
+from xmppgov_archive.progress import progress_bar
 
 MONTH = 31 * 86_400_000
 
@@ -91,6 +94,16 @@ def test_silence_is_not_tampering(filled: Place) -> None:
         database.execute("DELETE FROM records WHERE idx = 5")
     both = run(filled, "verify", "--witness", "http://127.0.0.1:9/").exception
     assert "is not as it was signed" in str(both)
+
+
+def test_a_percentage_is_written_as_the_language_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for language, said in (("fr_FR.UTF-8", "100\N{NO-BREAK SPACE}%"), ("en_US.UTF-8", "100%")):
+        monkeypatch.setenv("LC_ALL", language)
+        bar = progress_bar(quiet=False)
+        bar.update(bar.add_task("x", total=1), completed=1)
+        console = Console(width=80, file=StringIO())
+        console.print(bar.get_renderable())
+        assert said in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_nothing_found_is_said(filled: Place) -> None:

@@ -111,7 +111,7 @@ def test_a_slip_is_looked_up_in_the_log(filled: Place, tmp_path: Path) -> None:
     assert (erasure["entry"], erasure["n"], erasure["held"]) == (entry, 21, 9)
     assert erasure["slip"] == found["sha256"]
     assert (verified["erased"], verified["erasing"], verified["ok"]) == (21, 0, True)
-    assert "21 records were erased" in run(filled, "verify").stdout
+    assert "Records erased: 21" in run(filled, "verify").stdout
     other = tmp_path / "other.csv"
     other.write_bytes(slip.read_bytes().replace(b";21;", b";22;"))
     assert isinstance(run(filled, "retention", "slip", str(other)).exception, CheckFailed)
