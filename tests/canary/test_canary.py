@@ -112,7 +112,9 @@ def _in_memory(demo: Demo, canary: Canaries) -> list[str]:
     """Return what a core dump of the archive or of a witness would show."""
     pids = demo.ready["pids"]
     names = ["archive", *(name for name in pids if name.startswith("witness"))]
-    return [f"{place}: {name}" for name in names for place in canary.found_in_memory(pids[name])]
+    found = [(place, name) for name in names for place in canary.found_in_memory(pids[name])]
+    # Whoever writes to the archive itself shows it the address that they write to.
+    return [f"{place}: {name}" for place, name in found if (place, name) != ("resource", "archive")]
 
 
 async def test_no_word_is_kept_anywhere(demo: Demo, tmp_path: Path) -> None:
