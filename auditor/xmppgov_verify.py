@@ -120,9 +120,10 @@ class Audit:
         self.findings.append({"where": where, "code": code, "text": text})
 
     def print(self, as_json):
-        lines = [f"{name}: {value}" for fact in self.facts for name, value in fact.items()]
+        facts = [(name, value) for fact in self.facts for name, value in fact.items()]
+        lines = [f"{name}: {json.dumps(v) if isinstance(v, list) else v}" for name, v in facts]
         lines += [f"WRONG {f['where']}: {f['text']} [{f['code']}]" for f in self.findings]
-        lines.append(f"{len(self.findings)} findings" if self.findings else "all is as was signed")
+        lines.append(f"findings: {len(self.findings)}" if self.findings else "all is as was signed")
         found = {"ok": not self.findings, "checked": self.facts, "findings": self.findings}
         print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))
 
