@@ -68,7 +68,11 @@ def _emitters(figures: Figures) -> Iterator[Metric]:
     missing = _gauge("emitter_missing", "Numbers that are declared missing.", "emitter")
     waiting = _gauge("spool_records", "Records that wait in the emitter's spool.", "emitter")
     oldest = _gauge("spool_age_seconds", "Age of the oldest of these.", "emitter")
-    heard = _gauge("emitter_silence_seconds", "Since when it was not heard.", "emitter")
+    heard = _gauge(
+        "emitter_silence_seconds",
+        "Since when it was not heard; one without traffic may be silent.",
+        "emitter",
+    )
     for one in figures.emitters:
         if one.last is not None:
             last.add_metric([one.emitter, str(one.epoch)], one.last)

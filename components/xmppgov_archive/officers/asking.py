@@ -207,9 +207,10 @@ def _lines(text: str) -> str:
 
 def _table(reply: Reply, columns: Sequence[str]) -> None:
     shown = [name for name in columns if name in reply.columns]
-    table = Table(box=None, pad_edge=False, width=80)
+    table = Table(box=None, pad_edge=False)  # as wide as the terminal: addresses are long
     for name in shown:
-        table.add_column(_TITLES[name].in_language(terminal_language()), overflow="fold")
+        title, whole = _TITLES[name].in_language(terminal_language()), name in ("request", "time")
+        table.add_column(title, overflow="fold", no_wrap=whole)
     for row in reply.rows:
         table.add_row(*(printable(row.get(name, "")) for name in shown))
     if shown:

@@ -106,6 +106,13 @@ def test_a_percentage_is_written_as_the_language_does(monkeypatch: pytest.Monkey
         assert said in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_nothing_but_the_result_is_printed_without_a_terminal(filled: Place) -> None:
+    done = run(filled, "verify")
+    assert done.exit_code == 0
+    assert done.stderr == ""
+    assert not done.output.startswith("\n")
+
+
 def test_nothing_found_is_said(filled: Place) -> None:
     assert "Nothing was found" in run(filled, "query", "--day", "2025-11-24").stdout
     assert "Nothing was found" not in run(filled, "query", "--day", "2025-11-23").stdout
