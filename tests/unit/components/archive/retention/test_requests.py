@@ -16,6 +16,7 @@ from xmppgov.adhoc.model import Done, Session
 from xmppgov.archive.leaf import Erase, Hold, Refusal, Release
 from xmppgov.archive.request import EraseScope, HoldScope, ReleaseScope, Scope
 from xmppgov.errors import BadRequest, Conflict, NotAllowed, NotFound, Unexpected
+from xmppgov_archive.officers.dialogue import Dialogue
 from xmppgov_archive.officers.model import State
 from xmppgov_archive.officers.office import Plugin
 from xmppgov_archive.officers.service import Made, Requests
@@ -88,6 +89,7 @@ async def test_an_erasure_takes_two_other_officers(due: Desk) -> None:
     assert (granted.state, granted.n) == (State.GRANTED, 10)
     _, answer = await due.requests.answer(made.standing.hash, ARCHIVES)
     assert "bordereau-2026-03-02-" in answer.sentence.in_language("fr")
+    assert "10 records are erased from now on" in answer.sentence.in_language("en")
     assert [row[:4] for row in answer.rows] == [("messages", "2026-01", "10", "0")]
     await due.finished()
     assert await due.office.place.records() == []
@@ -146,6 +148,11 @@ async def test_a_hold_takes_one_officer_and_its_end_takes_two(due: Desk) -> None
     made = await due.ask(DPD, "hold", scope, "judicial")
     standing = await due.requests.find(made.standing.hash)
     assert (standing.state, standing.n) == (State.GRANTED, 10)
+    dialogue = Dialogue(due.requests, lambda: due.office.place.now, lambda: 0.0)
+    listed = await dialogue.listed(Session("x", DPD, "en"), {})
+    assert isinstance(listed, Done)
+    assert listed.table is not None
+    assert "done; nobody has to approve it" in listed.table.rows[0]
     (entry,) = [c for c in await controls(due.office.place) if isinstance(c, Hold)]
     assert (entry.roles, entry.reason, entry.n) == ("dpo", "judicial", 10)
     with pytest.raises(NotFound):
