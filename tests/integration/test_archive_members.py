@@ -17,7 +17,7 @@ from xmppgov.adhoc.stanza import Reply
 from xmppgov.archive.exports.member import MemberProof
 from xmppgov.archive.stanza import write_batch
 from xmppgov.demo.prosody import Prosody
-from xmppgov.errors import BadRequest, NotAllowed, NotFound
+from xmppgov.errors import BadRequest, NotAllowed, NotFound, Unreachable
 from xmppgov.tlog.policy import Policy
 from xmppgov_archive.members.component import NODE
 
@@ -39,7 +39,7 @@ async def offered(client: CommandClient) -> bool:
     """Whether the archive is back and offers the command."""
     try:
         return NODE in await client.names()
-    except (BadRequest, NotFound):
+    except (BadRequest, NotFound, Unreachable):
         return False
 
 

@@ -86,7 +86,8 @@ async def test_witnesses_that_hang_slow_nothing(
         for name in three.witnesses:
             await three.state(name, "unreachable")
         assert not (three.place.section.tiles_dir / "cosigned").exists()
-    assert (await three.place.verify()).total == 0
+    # The place's clock stands at a day that is long over: nobody has cosigned since.
+    assert (await three.place.verify()).counts == {"cosigned-behind": 1}
 
 
 async def test_they_agree_while_the_log_grows(three: Fleet) -> None:
@@ -224,7 +225,7 @@ async def test_a_database_of_yesterday_is_refused_by_every_witness(three: Fleet)
     assert (document["cosigned"], document["size"]) == (10, 10)
     words = ["status", "--config", str(place.config())]
     shown = await asyncio.to_thread(CliRunner().invoke, app, words)
-    assert shown.stdout.count("ALARM: rollback") == 3
+    assert shown.stdout.count("(rollback)") == shown.stdout.count("ALARM") == 3
 
 
 async def test_a_fork_is_refused_by_every_witness(three: Fleet) -> None:
