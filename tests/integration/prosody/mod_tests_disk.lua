@@ -32,8 +32,9 @@ local function sync_and_note(fd, done)
 	local stat = uv.fs_fstat(fd);
 	local function note(err)
 		if not err then
-			local file = io.open(folder.."/durable-"..stat.ino, "w");
-			file:write(stat.size):close();
+			local path = folder.."/durable-"..stat.ino;
+			io.open(path..".new", "w"):write(stat.size):close();
+			os.rename(path..".new", path);
 		end
 		if done then done(err); end
 	end
