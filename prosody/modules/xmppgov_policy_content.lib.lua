@@ -32,6 +32,11 @@ local parts = set("retract", "retracted", "moderate", "moderated", "description"
 	"unsupported-applications", "unsupported-transports", "tie-break", "migrated", "jingle", "external", "muji",
 	"body", "subject", "invite", "status", "item", "actor");
 
+-- The namespaces that they may have if it is not the one of what they are in.
+local namespaces = set("urn:xmpp:message-retract:0", "urn:xmpp:message-retract:1", "urn:xmpp:message-moderate:0",
+	"urn:xmpp:message-moderate:1", "urn:xmpp:jingle:1", "urn:xmpp:jingle:apps:rtp:1", "urn:xmpp:jingle:errors:1",
+	"urn:xmpp:jingle:muji:0", "http://telepathy.freedesktop.org/muji", "http://gultsch.de/xmpp/drafts/omemo/dlj-srtp");
+
 local function each(cleaner, ...)
 	local names = {};
 	for _, name in ipairs { ... } do names[name] = cleaner; end
@@ -131,10 +136,15 @@ function cleaners.wordless(element)
 	return with_known_attributes(element);
 end
 
--- The name of an element is a text, too.
+local function is_part(child, element)
+	local xmlns = child.attr.xmlns;
+	return parts[child.name] and (xmlns == nil or xmlns == element.attr.xmlns or namespaces[xmlns]);
+end
+
+-- The name of an element is a text, too, and so is its namespace.
 function cleaners.known(element)
 	without_text(element);
-	element:maptags(function (child) return parts[child.name] and cleaners.known(child) or nil; end);
+	element:maptags(function (child) return is_part(child, element) and cleaners.known(child) or nil; end);
 	return with_known_attributes(element);
 end
 

@@ -245,6 +245,8 @@ BESIDE = {
     "second": EVENT.format("<item><x xmlns='urn:x'>words</x></item>"),
     "header": '<headers xmlns="http://jabber.org/protocol/shim">'
     '<header name="SubID">two words</header></headers>',
+    "namespace": '<headers xmlns="http://jabber.org/protocol/shim">'
+    f'<header xmlns="{SAYS}" name="SubID">4F2A</header></headers>',
     "address": '<addresses xmlns="http://jabber.org/protocol/address">'
     f'<address type="replyto" jid="x@y/{SAYS}"/></addresses>',
 }
@@ -281,6 +283,8 @@ SIGNS = {
     "element": '<rendez-vous-a-huit-heures xmlns="urn:xmpp:hints"/>',
     "many": "<thread>t</thread>" * 2 + STATE.format(""),
     "room": f'<x xmlns="{MUC_USER}" says="{SAYS}"/>',
+    "namespace": f'<x xmlns="{MUC_USER}"><status xmlns="{SAYS}" code="100"/></x>',
+    "state": f'{STATE.format("")}<x xmlns="{MUC_USER}"><status xmlns="{SAYS}" code="100"/></x>',
 }
 
 

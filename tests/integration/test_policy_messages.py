@@ -137,6 +137,8 @@ SMUGGLERS = {
     "an element's name": f'<{CANARY} xmlns="urn:xmpp:hints"/>',
     "a part's name": '<propose xmlns="urn:xmpp:jingle-message:1" id="1">'
     f'<{CANARY} xmlns="urn:xmpp:jingle:apps:rtp:1"/></propose>',
+    "a part's namespace": '<x xmlns="http://jabber.org/protocol/muc#user">'
+    f'<status xmlns="{CANARY}" code="100"/></x>',
     "letters as a reaction": '<reactions xmlns="urn:xmpp:reactions:0" id="1">'
     f"<reaction>{CANARY}</reaction></reactions>",
     "reason of a call": '<finish xmlns="urn:xmpp:jingle-message:0" id="1">'

@@ -66,6 +66,7 @@ local function speaks(x, source)
 	for i = 1, #x do
 		local child = x[i];
 		if source == "client" or type(child) == "string" or child.name ~= "status" or child[1] then return true; end
+		if child.attr.xmlns and child.attr.xmlns ~= MUC_USER then return true; end
 	end
 	return false;
 end

@@ -52,6 +52,12 @@ local function has_only(element, known, attr)
 	return true;
 end
 
+-- Whether a child is in its parent's namespace: another one's name is a text of its own.
+local function is_of(child, element)
+	local xmlns = child.attr.xmlns;
+	return xmlns == nil or xmlns == element.attr.xmlns;
+end
+
 -- Returns what tells whether an element holds only elements `name` with the attributes `known` and, with
 -- `takes_id`, an id as their text.
 local function only(name, known, takes_id)
@@ -60,7 +66,8 @@ local function only(name, known, takes_id)
 		for _, child in ipairs(element.tags) do
 			local text = child[1];
 			local silent = text == nil or takes_id and #child == 1 and type(text) == "string" and is_id(text);
-			if child.name ~= name or not silent or not has_only(child, known, attr) then return false; end
+			if child.name ~= name or not silent or not is_of(child, element) then return false; end
+			if not has_only(child, known, attr) then return false; end
 		end
 		return true;
 	end
