@@ -1,7 +1,8 @@
 """Reconnection with back-off and jitter for every stream, component or account.
 
 slixmpp retries until the first TCP connection only; a stream that is lost afterwards, or refused
-during login, stays lost. `keep_connected` brings it back until it is told to stop.
+during login, stays lost, and one whose server falls silent or dies in the middle of a login may
+wait for ever. `Reconnection` brings each of them back until it is told to stop.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from slixmpp.basexmpp import BaseXMPP
 
 log = structlog.get_logger()
 FIRST_DELAY, LONGEST_DELAY = 0.2, 30.0  # seconds
+LOGIN = 30.0  # seconds that a login may take
 
 
 class Reconnection:
@@ -25,6 +27,7 @@ class Reconnection:
         self._delay = FIRST_DELAY
         self._wanted = False
         self._task: asyncio.Task[None] | None = None
+        self._login: asyncio.TimerHandle | None = None
         stream.add_event_handler("session_start", self._started)
         stream.add_event_handler("session_resumed", self._started)
         stream.add_event_handler("disconnected", self._lost)
@@ -40,6 +43,7 @@ class Reconnection:
         self._wanted = False
         if self._task:
             self._task.cancel()
+        self._end_login()
         self._stream.cancel_connection_attempt()
         if self._stream.is_connected():
             await self._stream.disconnect(wait=1.0)
@@ -52,9 +56,22 @@ class Reconnection:
             await asyncio.wait({sending})
 
     def _connect(self) -> None:
+        self._end_login()
+        self._login = asyncio.get_running_loop().call_later(LOGIN, self._give_up)
         self._stream.connect(*self._address)
 
+    def _end_login(self) -> None:
+        if self._login:
+            self._login.cancel()
+
+    def _give_up(self) -> None:
+        log.warning("the login takes too long", jid=str(self._stream.boundjid))
+        self._stream.cancel_connection_attempt()
+        self._stream.abort()
+        self._schedule()
+
     def _started(self, _event: object) -> None:
+        self._end_login()
         self._delay = FIRST_DELAY
         log.info("connected", jid=str(self._stream.boundjid))
 
@@ -64,6 +81,7 @@ class Reconnection:
         self._schedule()
 
     def _lost(self, _event: object) -> None:
+        self._end_login()
         if self._wanted:
             log.info("connection lost", jid=str(self._stream.boundjid))
         self._schedule()
