@@ -516,8 +516,8 @@ class Export:
             raise Wrong("manifest-invalid", "it names what is no text")
         if not {"v", "t", "em", "es"} <= set(named) <= set(FIELDS.split()):
             raise Wrong("manifest-invalid", "it shows other fields than a record has, or no time")
-        if not some and manifest["entries"] and len(self.covers) != 1:
-            raise Wrong("manifest-invalid", "of all rooms and units it covers one range of indexes")
+        if len(self.covers) != (1 if not some and manifest["entries"] else 0):
+            raise Wrong("manifest-invalid", "it covers one range of indexes, or of a room nothing")
 
     def line(self, data):
         line = read_json(data)
@@ -573,16 +573,19 @@ class Export:
         self.report(gone, absent, union(missing + self.wrong))
 
     def open_ends(self):
-        """Who covers all has at each end the log's, or a record `outside` the times asked for."""
-        whole = self.covers and not self.manifest["rooms"] + self.manifest["units"]
-        log = (0, self.manifest["entries"] - 1)
-        pairs = zip(self.covers[0], log, strict=True) if whole else ()
-        return [end for end, edge in pairs if end != edge and end not in self.edges]
+        """Who covers all begins at the log's begin or a record from before, ends accordingly."""
+        if not self.covers:
+            return []
+        (first, last), start, end = self.covers[0], self.manifest["start"], self.manifest["end"]
+        begins = first == 0 or self.edges.get(first, start) < start
+        ends = last == self.manifest["entries"] - 1 or self.edges.get(last, 0) >= end
+        return [at for at, well in ((first, begins), (last, ends)) if not well]
 
     def scope(self):
         """What it says that it shows, and where that begins and ends in the log."""
         start, end = when(self.manifest["start"]), when(self.manifest["end"])
         told = {"export": self.name, "period": f"{start} to {end}"}
+        told |= {name: self.manifest[name] for name in ("rooms", "units") if self.manifest[name]}
         if not self.covers:
             return told | {"covers": "nothing: more may have been left out"}
         for at, name in ((self.covers[0][0], "begins"), (self.covers[-1][1], "ends")):

@@ -20,13 +20,14 @@ from xmppgov.archive.leaf import Erase, parse_leaf
 from xmppgov.archive.model import parse_record_both
 from xmppgov.archive.ranges import Range
 from xmppgov.errors import CheckFailed
-from xmppgov.i18n import Texts
+from xmppgov.i18n import Text, Texts
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.merkle import inclusion_proof
 from xmppgov.tlog.tiles import TiledTree
 from xmppgov_archive.exports.store import AT_ONCE, ExportStore, Extent, windows
 from xmppgov_archive.inspection.service import Inspection
 from xmppgov_archive.inspection.store import Criteria, Row
+from xmppgov_archive.records.opening import is_of
 from xmppgov_archive.records.rest import BoxBroken
 
 texts = Texts("xmppgov_archive")
@@ -91,7 +92,14 @@ class Export:
         return tuple(inclusion_proof(index, self.tree.size, self.tree.range_hash))
 
     async def records(self) -> AsyncIterator[list[Item]]:
-        """Yield the records that are wanted, in the log's order, some at a time."""
+        """Yield the records that are wanted, in the log's order, some at a time.
+
+        Of everything, they are found by their indexes, so that no column decides what is shown.
+        """
+        if self.manifest.covers:
+            async for items in self.everything():
+                yield [item for item in items if isinstance(item, Item) and not item.outside]
+            return
         indexes = await self._store.indexes(self.wanted.criteria())
         for start in range(0, len(indexes), AT_ONCE):
             rows = await self._store.rows(indexes[start : start + AT_ONCE])
@@ -127,15 +135,19 @@ class Export:
             content = self._inspection.rest.open(row.idx, row.t, row.class_, row.sealed, row.key)
             record, values = parse_record_both(content.body)
         except CheckFailed as error:
-            raise BoxBroken(
-                texts(
-                    "The record of entry {index} cannot be opened; run: xmppgov archive verify",
-                    index=row.idx,
-                )
-            ) from error
-        wanted = self.wanted
-        within = wanted.start <= row.t < wanted.end
+            raise BoxBroken(_unreadable(row)) from error
+        if not is_of(row, record):
+            raise BoxBroken(_unreadable(row))
+        within = self.wanted.start <= int(record["t"]) < self.wanted.end
         return Item(row.idx, record, values, content.secret, outside=not within)
+
+
+def _unreadable(row: Row) -> Text:
+    return texts(
+        "The record of entry {index} cannot be opened, or its row was changed; "
+        "run: xmppgov archive verify",
+        index=row.idx,
+    )
 
 
 class Exporter:
@@ -220,14 +232,15 @@ class Exporter:
     ) -> tuple[Range, ...]:
         """Return everything from the record before those of these times to the one behind them.
 
-        These two are of other times, and show that nothing was cut off; else the log ends there.
+        One is from before, one from behind these times, which shows that nothing was cut off; else
+        the log ends there.
         """
         extent = await self._store.extent(wanted.criteria())
         if extent is None:
             before = await self._store.earlier(wanted.start)
             extent = Extent(0, 0, -1) if before is None else Extent(0, before + 1, before)
-        first = await _neighbour(self._store.before, extent.first, gone)
-        last = await _neighbour(self._store.behind, extent.last, gone)
+        first = await _neighbour(self._store.before, extent.first, wanted.start, gone)
+        last = await _neighbour(self._store.behind, extent.last, wanted.end, gone)
         return ((0 if first is None else first, entries - 1 if last is None else last),)
 
     async def _numbers(
@@ -273,12 +286,12 @@ def _erased(data: bytes) -> list[Range]:
 
 
 async def _neighbour(
-    find: Callable[[int], Awaitable[int | None]], index: int, gone: Sequence[Range]
+    find: Callable[[int, int], Awaitable[int | None]], index: int, t: int, gone: Sequence[Range]
 ) -> int | None:
-    """Return the nearest record that no entry has named as erased."""
-    found = await find(index)
+    """Return the nearest record beyond a time that no entry has named as erased."""
+    found = await find(index, t)
     while found is not None and ranges.common([(found, found)], gone):
-        found = await find(found)
+        found = await find(found, t)
     return found
 
 

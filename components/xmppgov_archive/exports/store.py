@@ -58,14 +58,18 @@ class ExportStore:
         )
         return Extent(*row) if row and row[0] else None
 
-    async def before(self, index: int) -> int | None:
-        """Return the index of the last record before one."""
-        row = await self._database.fetch_one("SELECT max(idx) FROM records WHERE idx < ?", (index,))
+    async def before(self, index: int, start: int) -> int | None:
+        """Return the index of the last record before one that is from before `start` (ms)."""
+        row = await self._database.fetch_one(
+            "SELECT max(idx) FROM records WHERE idx < ? AND t < ?", (index, start)
+        )
         return row[0] if row else None
 
-    async def behind(self, index: int) -> int | None:
-        """Return the index of the first record behind one."""
-        row = await self._database.fetch_one("SELECT min(idx) FROM records WHERE idx > ?", (index,))
+    async def behind(self, index: int, end: int) -> int | None:
+        """Return the index of the first record behind one that is not from before `end` (ms)."""
+        row = await self._database.fetch_one(
+            "SELECT min(idx) FROM records WHERE idx > ? AND t >= ?", (index, end)
+        )
         return row[0] if row else None
 
     async def earlier(self, t: int) -> int | None:

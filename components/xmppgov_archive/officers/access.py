@@ -22,6 +22,7 @@ from xmppgov_archive.inspection.store import Criteria, InspectionStore
 from xmppgov_archive.officers.execution import Granted
 from xmppgov_archive.officers.model import Answer, Column
 from xmppgov_archive.officers.names import Known, Names, needed_keys
+from xmppgov_archive.officers.roots import DayRoots
 from xmppgov_archive.officers.store import NameStore
 from xmppgov_archive.records.keys import KeyRing
 from xmppgov_archive.records.opening import RecordChanged, StoredRow, opened
@@ -56,13 +57,14 @@ class Accesses:
         archive: Archive,
         records: InspectionStore,
         names: NameStore,
+        roots: DayRoots,
         keys: KeyRing,
         rest: AtRest,
         purposes: Collection[str],
         most_rows: int,
         clock: Callable[[], int],
     ) -> None:
-        self._archive, self._records, self._names = archive, records, names
+        self._archive, self._records, self._names, self._roots = archive, records, names, roots
         self._keys, self._rest = keys, rest
         self._purposes, self._most_rows = frozenset(purposes), most_rows
         self._clock = clock
@@ -85,7 +87,7 @@ class Accesses:
         """Find and name the rows; write the log's entry; only then hand the answer out."""
         scope = granted.request.scope
         assert isinstance(scope, AccessScope)
-        names = Names(self._names, self._keys, granted.keys)
+        names = Names(self._names, self._keys, granted.keys, self._roots)
         criteria = await self._criteria(scope, names)
         total = await self._records.count(criteria)
         rows = [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from xmppgov.archive.sealing import PrivateKey, SealBroken, unpad
 from xmppgov.archive.verify import StoredName
 from xmppgov_archive.officers.months import open_month, sealed_to
+from xmppgov_archive.officers.roots import DayRoots
 from xmppgov_archive.officers.store import NameStore
 from xmppgov_archive.records.keys import KeyRing
 from xmppgov_archive.records.pseudonyms import keyed, name_info
@@ -28,12 +29,19 @@ class Names:
     """The names of an archive, given the officers' keys by public key (hex).
 
     Anybody can seal a name to a public key. So an address counts only if the month's key makes of
-    it the pseudonym that it is said to be behind. Where that key was destroyed nobody can tell any
-    more, and only `archive verify` compares the names with the roots that the log has of them.
+    it the pseudonym that it is said to be behind. Where there is no such key, the name has to be
+    one of those whose root the log has in the end of their day (`roots`); until then nobody can
+    tell, and the pseudonym stays what it is.
     """
 
-    def __init__(self, store: NameStore, keys: KeyRing, privates: Mapping[str, PrivateKey]) -> None:
-        self._store, self._keys, self._privates = store, keys, privates
+    def __init__(
+        self,
+        store: NameStore,
+        keys: KeyRing,
+        privates: Mapping[str, PrivateKey],
+        roots: DayRoots,
+    ) -> None:
+        self._store, self._keys, self._privates, self._roots = store, keys, privates, roots
         self._months: dict[str, bytes | None] = {}
 
     async def pseudonyms(
@@ -91,8 +99,19 @@ class Names:
         opened = await asyncio.to_thread(
             lambda: {name.pseudonym: self._address(name, private) for name, private in openable}
         )
-        addresses = {pseudonym: said for pseudonym, said in opened.items() if said is not None}
-        return Known(addresses, opened.keys() - addresses.keys())
+        keyless = [name for name, _ in openable if self._month_key(name.month) is None]
+        changed = {pseudonym for pseudonym, said in opened.items() if said is None}
+        told = await self._told([name for name in keyless if name.pseudonym not in changed])
+        changed |= {pseudonym for pseudonym, committed in told.items() if not committed}
+        unknown = {name.pseudonym for name in keyless} - told.keys()
+        addresses = {p: said for p, said in opened.items() if said and p not in changed | unknown}
+        return Known(addresses, changed)
+
+    async def _told(self, names: Sequence[StoredName]) -> dict[str, bool]:
+        told: dict[str, bool] = {}
+        for start in range(0, len(names), BATCH):
+            told |= await self._roots.committed(names[start : start + BATCH])
+        return told
 
     def _address(self, name: StoredName, private: PrivateKey) -> str | None:
         """Return the address in a name, None where it is not what its pseudonym was made of."""
@@ -103,7 +122,7 @@ class Names:
             return None
         key = self._month_key(name.month)
         if key is None:
-            return address if self._keys.is_destroyed(name.month) else None
+            return address if self._keys.is_over(name.month) else None
         made = keyed(key, name.sort, address.encode())
         return address if hmac.compare_digest(made, name.pseudonym) else None
 

@@ -15,10 +15,12 @@ from xmppgov.i18n import Texts
 from xmppgov.storage.files import write_file
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.store import InspectionStore
+from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.officers.access import Accesses
 from xmppgov_archive.officers.dialogue import Dialogue, Subject, access_subject
 from xmppgov_archive.officers.execution import Executor
 from xmppgov_archive.officers.months import MonthEnds
+from xmppgov_archive.officers.roots import DayRoots
 from xmppgov_archive.officers.service import Requests, Rules
 from xmppgov_archive.officers.store import MonthStore, NameStore, RequestStore
 from xmppgov_archive.officers.succession.service import Successions, succession_subject
@@ -85,10 +87,12 @@ def _months(section: ArchiveSection, parts: Parts) -> MonthEnds:
 def _accesses(
     section: ArchiveSection, parts: Parts, records: InspectionStore, names: NameStore
 ) -> Accesses:
+    bundle = LogFolder(section.tiles_dir).bundle
     return Accesses(
         archive=parts.archive,
         records=records,
         names=names,
+        roots=DayRoots(names, bundle, lambda: parts.archive.signed_size),
         keys=parts.keys,
         rest=parts.rest,
         purposes=section.officers.purposes,

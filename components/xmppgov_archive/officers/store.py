@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from xmppgov.archive.verify import StoredName
+from xmppgov.archive.verify import ForgottenName, StoredName
 from xmppgov.storage.database import Database
 from xmppgov.storage.migrations import Schema
 from xmppgov_archive.officers.model import VERSION, Standing, State, Step
@@ -174,6 +174,25 @@ class NameStore:
     async def names_of(self, pseudonyms: Collection[str]) -> list[tuple[StoredName, str]]:
         """Return the names of pseudonyms, each with the key that it is sealed to."""
         return await self._names(f"pseudonym IN ({_marks(pseudonyms)})", tuple(pseudonyms))
+
+    async def entries(self, pseudonyms: Collection[str]) -> dict[str, int]:
+        """Return the entries that ended the days of pseudonyms' names; not of days that last."""
+        rows = await self._database.fetch_all(
+            f"SELECT pseudonym, closed FROM names WHERE pseudonym IN ({_marks(pseudonyms)})"  # noqa: S608
+            " AND closed IS NOT NULL",
+            tuple(pseudonyms),
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def ended_by(self, entry: int) -> tuple[list[StoredName], list[ForgottenName]]:
+        """Return the names of the day that an entry ended, and those that were destroyed."""
+        rows = await self._database.fetch_all(
+            "SELECT pseudonym, month, sort, sealed FROM names WHERE closed = ?", (entry,)
+        )
+        gone = await self._database.fetch_all(
+            "SELECT place, month, digest FROM forgotten WHERE closed = ?", (entry,)
+        )
+        return [StoredName(*row) for row in rows], [ForgottenName(*row) for row in gone]
 
     async def _names(self, where: str, params: tuple[str, ...]) -> list[tuple[StoredName, str]]:
         rows = await self._database.fetch_all(f"{_NAMES} WHERE {where}", params)

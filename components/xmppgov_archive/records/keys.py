@@ -56,10 +56,9 @@ class KeyRing:
         """Return the month whose key makes pseudonyms at `t`: its own, or the oldest open one."""
         return max(self.month(t), self._oldest)
 
-    def is_destroyed(self, month: str) -> bool:
-        """Tell whether a month's key was destroyed, and not only sealed."""
-        gone = month < self._oldest and self.find_month(month) is None
-        return gone and not self.sealed_month(month).exists()
+    def is_over(self, month: str) -> bool:
+        """Tell whether no key is made any more for a month."""
+        return month < self._oldest
 
     def close_months(self, oldest: str) -> None:
         """Make no key, and use none, for months before `oldest`, the first that is still open."""

@@ -7,7 +7,8 @@ one, opens it here first.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from xmppgov.archive import jcs
 from xmppgov.archive.jcs import Value
@@ -44,6 +45,24 @@ class StoredRow(NamedTuple):
     leaf: bytes | None
 
 
+class Columns(Protocol):
+    """What a row of the records' table says beside its box."""
+
+    @property
+    def emitter(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    def __getitem__(self, part: slice) -> tuple[Any, ...]: ...
+
+
+def is_of(row: Columns, record: Mapping[str, Value]) -> bool:
+    """Tell whether a row's columns say what the record in its box says."""
+    said: list[Any] = [*map(record.get, COLUMNS), record.get("em"), record.get("es")]
+    return said == [*row[4:10], emitter_text(row.emitter, row.epoch), row.seq]
+
+
 def opened(rest: AtRest, row: StoredRow) -> dict[str, Value]:
     """Return the record in a row's box, which is that of its columns and of its entry.
 
@@ -55,8 +74,7 @@ def opened(rest: AtRest, row: StoredRow) -> dict[str, Value]:
         record, encoded = jcs.decode_both(content.body)
     except (BoxBroken, ValueError) as error:
         raise _changed(row) from error
-    said: list[Any] = [*map(record.get, COLUMNS), record.get("em"), record.get("es")]
-    if said != [*row[4:10], emitter_text(row.emitter, row.epoch), row.seq]:
+    if not is_of(row, record):
         raise _changed(row)
     committed = commitment([encoded.get(name, b"") for name in FIELDS], content.secret)
     if data_leaf(row.emitter, row.epoch, row.seq, committed) != row.leaf:

@@ -175,13 +175,13 @@ class Holds:
         What an `erase` entry has named already cannot be kept. Raises as `check`.
         """
         await self.check(id, until)
-        n = 0 if extent.names_somebody else await self._reading.covered(extent)
         now = self._clock()
         fields = {"hold": id, "scope": extent.digest, "reason": reason, "until": until}
-        entry = HoldEntry.model_validate(
-            {"v": 1, "kind": "hold", "t": now, **fields, "roles": role, "n": n}
-        )
         async with self._archive.adding() as add:
+            n = 0 if extent.names_somebody else await self._reading.covered(extent)
+            entry = HoldEntry.model_validate(
+                {"v": 1, "kind": "hold", "t": now, **fields, "roles": role, "n": n}
+            )
             leaf = await add(entry)
             hold = Hold(id, extent, reason, until, now, role, n, leaf)
             await self._store.add_hold(hold)

@@ -9,6 +9,7 @@ from typing import Any
 
 from xmppgov.archive.counters import Epoch
 from xmppgov.archive.fates import erased_by
+from xmppgov.archive.jcs import LARGEST_INTEGER
 from xmppgov.archive.leaf import DataLeaf, parse_leaf
 from xmppgov.archive.ranges import Range
 from xmppgov.errors import StorageError
@@ -96,13 +97,22 @@ class RetentionStore:
         return [StoredRow(*row) for row in rows]
 
     async def covered(self, extent: Extent) -> int:
-        """Return how many records an extent covers."""
+        """Return how many records an extent covers; what is being erased cannot be kept."""
+        return await self._count(extent, 0, LARGEST_INTEGER) - sum(
+            [await self._count(extent, *part) for part in await self._being_erased()]
+        )
+
+    async def _count(self, extent: Extent, first: int, last: int) -> int:
         where, params = _covered(extent)
         row = await self._database.fetch_one(
-            f"SELECT count(*) FROM records WHERE {where}",  # noqa: S608 (marks only)
-            params,
+            f"SELECT count(*) FROM records WHERE {where} AND idx BETWEEN ? AND ?",  # noqa: S608
+            (*params, first, last),
         )
         return int(row[0]) if row else 0
+
+    async def _being_erased(self) -> list[Range]:
+        rows = await self._database.fetch_all("SELECT first, last FROM erasures WHERE done IS NULL")
+        return [part for row in rows for part in erased_by(await self._leaves(row[0], row[1]))]
 
     async def holds(self) -> list[Hold]:
         """Return all holds, in the order in which they were made.

@@ -66,10 +66,28 @@ def test_an_export_of_everything_is_cut_nowhere(
     assert agree(case) == {code} - {""}
 
 
+@pytest.mark.parametrize("other", [1, 4])
+def test_what_is_covered_ends_at_no_record_of_the_other_side(tmp_path: Path, other: int) -> None:
+    """Such a one came late, or early, and lies amid the records that were asked for."""
+    log = SmallLog()
+    log.start()
+    times = {1: NOW - THREE_DAYS, 4: NOW, 5: NOW}
+    times[other] = NOW - THREE_DAYS if other == 4 else NOW
+    for seq in range(1, 6):
+        log.record(seq, **({"t": times[seq]} if seq in times else {}))
+    case = Case(tmp_path, log)
+    first, *rest = map(document, log.export())
+    lines = [line | {"outside": True} if line["index"] in (1, 4) else line for line in rest[1:5]]
+    counts = {"records": 2, "outside": 2, "readable": 0, "covers": "1-4"}
+    case.give("export", [text(first | counts), *map(text, lines)])
+    assert agree(case) == {"covers-short"}
+
+
 def test_a_record_of_another_time_begins_and_ends_what_is_covered(tmp_path: Path) -> None:
     log = SmallLog()
     log.start()
-    for seq in range(1, 6):
+    log.record(1, t=NOW - THREE_DAYS)
+    for seq in range(2, 6):
         log.record(seq, **({} if seq in (2, 3) else {"t": NOW + seq}))
     case = Case(tmp_path, log)
     first, *rest = map(document, log.export())
@@ -78,7 +96,7 @@ def test_a_record_of_another_time_begins_and_ends_what_is_covered(tmp_path: Path
     case.give("export", [text(first | counts | {"covers": "1-4"}), *map(text, lines)])
     assert agree(case) == set()
     fact = case.theirs()["facts"][1]
-    assert (fact["begins"], fact["covers"]) == ("at entry 1, 2025-11-24 00:10:00", "1-4")
+    assert (fact["begins"], fact["covers"]) == ("at entry 1, 2025-11-21 00:10:00", "1-4")
     assert fact["period"] == "2025-11-23 00:00:00 to 2025-11-24 00:00:00"
     case.give(
         "export", [text(first | counts | {"outside": 1, "covers": "1-3"}), *map(text, lines[:3])]
@@ -282,6 +300,7 @@ def test_a_size_without_files_ends_at_the_first_that_is_missing(tmp_path: Path) 
     assert found["facts"][0]["cosigned"] == f"8 of {10**15}"
 
 
+THREE_DAYS = 3 * 86_400_000  # ms
 HALF = "\ud800"
 
 

@@ -92,8 +92,10 @@ TAMPERINGS: dict[str, tuple[Callable[[Lines], Lines], set[str]]] = {
     "no proof": (edit(RECORD, proof=[]), CHANGED),
     "a proof of another form": (edit(RECORD, proof=["AAAA"]), LOST),
     "other days": (edit(0, start=0, end=5), {"scope-wrong"}),
-    "other rooms": (edit(0, rooms=["X" * 22]), {"scope-wrong"}),
-    "other units": (edit(0, units=["X" * 22]), {"scope-wrong"}),
+    "other rooms": (edit(0, rooms=["X" * 22], covers=""), {"scope-wrong"}),
+    "other units": (edit(0, units=["X" * 22], covers=""), {"scope-wrong"}),
+    "a room that covers": (edit(0, rooms=["X" * 22]), {"manifest-invalid"}),
+    "a unit that covers": (edit(0, units=["X" * 22]), {"manifest-invalid"}),
     "other counts": (edit(0, records=9), {"export-count"}),
     "more entries than signed": (edit(0, entries=9), {"manifest-invalid"}),
     "covers more than it looked at": (edit(0, covers="0-8"), {"manifest-invalid"}),
@@ -169,7 +171,10 @@ def test_an_export_of_a_room_says_what_is_erased_of_all(case: Case) -> None:
     assert agree(case) == {"scope-wrong"}
     case.give("export", edit(0, records=2)(delete(4)(lines)))
     assert agree(case) == set()
-    assert case.theirs()["facts"][1]["covers"].startswith("nothing")
+    fact = case.theirs()["facts"][1]
+    assert fact["covers"].startswith("nothing")
+    assert fact["rooms"] == ["X" * 22]
+    assert "units" not in fact
     case.give("export", edit(0, rooms=[], units=[])(lines))
     assert agree(case) == {"manifest-invalid"}  # who has all has no choice but to cover it
 

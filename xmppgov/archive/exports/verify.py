@@ -66,8 +66,8 @@ class ExportCheck:
         self._readable: list[Range] = []
         self._wrong: list[Range] = []
         self._erasures: list[Erased] = []
-        self._edges: set[int] = set()
-        """Records of other times: between two of them there is everything of the times asked for"""
+        self._edges: dict[int, int] = {}
+        """Times of records of other times: what begins and ends with such shows all between them"""
         self.outcome = Outcome(Report(""))
 
     def run(self, lines: Iterable[bytes]) -> Outcome:
@@ -115,8 +115,8 @@ class ExportCheck:
             text = texts("The manifest is not of the log that its checkpoint is of.")
             self._say("manifest-invalid", "manifest", text)
             return False
-        if manifest.whole and manifest.entries and len(manifest.covers) != 1:
-            text = texts("Of all rooms and units it has to cover one range of indexes.")
+        if len(manifest.covers) != (1 if manifest.whole and manifest.entries else 0):
+            text = texts("It has to cover one range of indexes, or of a room or a unit nothing.")
             self._say("manifest-invalid", "manifest", text)
             return False
         return True
@@ -144,8 +144,8 @@ class ExportCheck:
         elif isinstance(line, RecordLine):
             self.outcome.report.records += 1
             ranges.add(self.outcome.outside if line.outside else self.outcome.present, line.index)
-            if line.outside and type(line.disclosure.value("t")) is int:
-                self._edges.add(line.index)
+            if line.outside and type(t := line.disclosure.value("t")) is int:
+                self._edges[line.index] = t
             if not self._fits(line):
                 text = texts("It is not what the manifest says that the export shows.")
                 self._at("scope-wrong", line.index, text)
@@ -201,10 +201,14 @@ class ExportCheck:
 
     def _check_ends(self, manifest: Manifest) -> None:
         """Find ends amid what should be covered: there nothing shows where the times end."""
-        whole = manifest.covers[0] if manifest.whole and manifest.covers else ()
-        for end, log in zip(whole, (0, manifest.entries - 1), strict=False):
-            if end != log and end not in self._edges:
-                self._at("covers-short", end, texts("It ends amid what it should cover."))
+        if not manifest.covers:
+            return
+        first, last = manifest.covers[0]
+        begins = first == 0 or self._edges.get(first, manifest.start) < manifest.start
+        ends = last == manifest.entries - 1 or self._edges.get(last, 0) >= manifest.end
+        for at, well in ((first, begins), (last, ends)):
+            if not well:
+                self._at("covers-short", at, texts("It ends amid what it should cover."))
 
     def _kept(self, erasures: Sequence[Erased]) -> None:
         """Name what an entry that the export has looked at says was erased, and is in it."""

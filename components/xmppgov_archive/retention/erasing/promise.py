@@ -110,8 +110,11 @@ class Promises:
         raise Unexpected(texts("Records keep arriving for what is to be erased; try again later."))
 
     async def _stock(self, parts: Sequence[Part]) -> list[Stock]:
-        """Return what there seems to be, quickly: by the columns of the database."""
-        holds = await self._holds.lasting()
+        """Return what there seems to be, quickly: by the columns of the database.
+
+        Holds that name somebody do not count here: who is told would learn who wrote and when.
+        """
+        holds = [hold for hold in await self._holds.lasting() if not hold.extent.names_somebody]
         months = sorted({part.month for part in parts})
         found = [one for month in months for one in await self._reading.stock(month, holds)]
         return sorted(one for one in found if one.part in parts)

@@ -126,13 +126,13 @@ def test_a_day_with_nothing_lies_between_two_others(
     assert verdicts(full, data)[0] == set()
 
 
-def test_a_late_record_s_own_day_begins_and_ends_with_records_of_others(full: Place) -> None:
+def test_a_late_record_s_own_day_begins_with_the_log_where_nothing_is_older(full: Place) -> None:
     data = exported(full, days=("2025-11-20", "2025-11-20"))
     manifest = parse_manifest(data.splitlines()[0])
-    assert (manifest.records, manifest.outside, manifest.covers) == (1, 2, ((16, 18),))
+    assert (manifest.records, manifest.outside, manifest.covers) == (1, 16, ((0, 18),))
     codes, fact = verdicts(full, data)
     assert codes == set()
-    assert (fact["begins"][:11], fact["ends"][:11]) == ("at entry 16", "at entry 18")
+    assert (fact["begins"][:11], fact["ends"][:11]) == ("at entry 0", "at entry 18")
 
 
 def test_what_was_erased_is_said_to_be(full: Place) -> None:

@@ -81,6 +81,9 @@ class Ministry:
             office(section, self.parts) as beside,
         ):
             self.requests = beside.requests
+            row = await self.parts.store.database.fetch_one("SELECT max(closed) FROM names")
+            if row is not None and row[0] is not None:
+                await self.parts.archive.signed(row[0])
             yield self.requests
 
     async def send(self, *records: Any) -> None:

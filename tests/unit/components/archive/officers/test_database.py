@@ -20,6 +20,7 @@ from tests.unit.components.archive.officers.conftest import (
 )
 from tests.unit.components.archive.officers.test_access import (
     DAY,
+    JANUARY,
     OF_ALICE,
     PEOPLE,
     Ministry,
@@ -118,9 +119,10 @@ async def test_nobody_is_named_who_is_not_behind_the_pseudonym(
     assert await ministry.rows(people="innocent@gov.localhost") == []
 
 
+@pytest.mark.parametrize("month", [None, "2026-02"])
 @pytest.mark.parametrize("fate", ["seal", "destroy"])
-async def test_names_of_a_month_that_has_ended_are_compared_as_far_as_its_key_is_there(
-    place: Place, fate: str
+async def test_names_of_a_month_that_has_ended_are_compared(
+    place: Place, fate: str, month: str | None
 ) -> None:
     one = Ministry(place)
     one.configure(month_keys=fate)
@@ -129,10 +131,63 @@ async def test_names_of_a_month_that_has_ended_are_compared_as_far_as_its_key_is
     place.now += 40 * DAY
     async with one.running():
         assert pairs(await one.rows(people=PEOPLE[0])) == OF_ALICE
-        forge(one)
-        named = "innocent" in str(await one.rows(people=PEOPLE[1]))
-        assert named == (fate == "destroy")  # then only `verify` finds it, for the day has ended
+        forge(one, month)
+        assert "innocent" not in str(await one.rows(people=PEOPLE[1]))
+        if fate == "seal":  # else nobody can tell any more whose pseudonym it is
+            assert "1 names were changed" in await sentence(one, people=PEOPLE[1])
+        assert await one.rows(people="innocent@gov.localhost") == []
     assert "pseudonym-changed" in (await place.verify()).counts
+
+
+async def test_a_month_that_never_had_a_key_opens_nothing(place: Place) -> None:
+    one = Ministry(place)
+    async with one.running():
+        await one.send(*talk(1))
+    place.now = JANUARY + 5 * DAY  # nothing was said in December
+    async with one.running():
+        await one.send(*talk(5, t=place.now))
+    place.now = JANUARY + 36 * DAY
+    async with one.running():
+        await one.send(*talk(9, t=place.now))
+        assert "month-2025-12" not in one.parts.keys.dated().get("2025-12", [])
+        forge(one, "2025-12")
+        rows = await one.rows(people=PEOPLE[1], last="2025-12-31")
+        assert "innocent" not in str(rows)
+        assert "1 names were changed" in await sentence(one, people=PEOPLE[1])
+        assert await one.rows(people="innocent@gov.localhost", last="2025-12-31") == []
+
+
+async def test_a_name_is_not_known_before_its_day_has_ended_where_its_key_is_gone(
+    place: Place,
+) -> None:
+    one = Ministry(place)
+    one.configure(month_keys="destroy")
+    async with one.running():
+        await one.send(*talk(1))
+    place.now += 40 * DAY
+    async with one.running():
+        sql(place, "UPDATE names SET closed = NULL")
+        forge(one)
+        assert "innocent" not in str(await one.rows(people=PEOPLE[1]))
+        assert await one.rows(people="innocent@gov.localhost") == []
+
+
+@pytest.mark.parametrize("entry", [0, 1, 10**6])
+async def test_a_name_is_not_that_of_another_day(place: Place, entry: int) -> None:
+    one = Ministry(place)
+    one.configure(month_keys="destroy")
+    async with one.running():
+        await one.send(*talk(1))
+    place.now += 40 * DAY
+    async with one.running():
+        forge(one)
+        sql(
+            place,
+            "UPDATE names SET closed = ? WHERE pseudonym ="
+            " (SELECT sender FROM records WHERE seq = 1)",
+            entry,
+        )
+        assert "innocent" not in str(await one.rows(people=PEOPLE[1]))
 
 
 CHANGED = "UPDATE requests SET requester = ?, role = 'requester', until = until + 9999999999"
