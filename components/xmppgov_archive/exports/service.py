@@ -26,9 +26,10 @@ from xmppgov.tlog.merkle import inclusion_proof
 from xmppgov.tlog.tiles import TiledTree
 from xmppgov_archive.exports.store import AT_ONCE, ExportStore, Extent, windows
 from xmppgov_archive.inspection.service import Inspection
-from xmppgov_archive.inspection.store import Criteria, Row
+from xmppgov_archive.inspection.store import Criteria
 from xmppgov_archive.records.opening import is_of
 from xmppgov_archive.records.rest import BoxBroken
+from xmppgov_archive.records.store import Row
 
 texts = Texts("xmppgov_archive")
 PAUSE = 0.2  # seconds between two looks at the cosigned checkpoint

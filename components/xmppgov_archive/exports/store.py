@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from xmppgov.archive.ranges import Range
 from xmppgov.storage.database import Database
-from xmppgov_archive.inspection.store import ROWS, Criteria, Row, conditions
+from xmppgov_archive.inspection.store import ROWS, Criteria, conditions
+from xmppgov_archive.records.store import Row
 
 AT_ONCE = 1000  # records
 _READABLE = "SELECT idx, data FROM leaves WHERE substr(data, 1, 2) = x'0102'"

@@ -13,30 +13,13 @@ from xmppgov.archive.derived import ClosedDay, KeptReference
 from xmppgov.archive.ranges import Range
 from xmppgov.archive.verify import ForgottenName, StoredName
 from xmppgov.storage.database import Database
-from xmppgov_archive.records.store import RecordStore, Spool
+from xmppgov_archive.records.store import RecordStore, Row, Spool
 
 ROWS = (
     "SELECT idx, emitter, epoch, seq, t, class, sender, recipient, room, org, sealed, key"
     " FROM records"
 )
 _NAMES = "SELECT pseudonym, month, sort, sealed FROM names"
-
-
-class Row(NamedTuple):
-    """A row of the records' table as it lies there."""
-
-    idx: int
-    emitter: int
-    epoch: int
-    seq: int
-    t: int
-    class_: str
-    sender: str
-    recipient: str | None
-    room: str | None
-    org: str
-    sealed: bytes
-    key: str | None
 
 
 class EpochState(NamedTuple):

@@ -24,11 +24,11 @@ from xmppgov.tlog.tiles import TiledTree
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.days import first_millisecond
 from xmppgov_archive.inspection.service import Inspection, inspected
-from xmppgov_archive.inspection.store import Row
 from xmppgov_archive.members.policy import concerns
 from xmppgov_archive.members.store import MemberStore
 from xmppgov_archive.records.keys import KEY_SIZE
 from xmppgov_archive.records.rest import BoxBroken
+from xmppgov_archive.records.store import Row
 
 texts = Texts("xmppgov_archive")
 NO_KEY = bytes(KEY_SIZE)  # of a day without messages, which has none; any would do

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from xmppgov.storage.database import Database
-from xmppgov_archive.inspection.store import ROWS, Row
+from xmppgov_archive.inspection.store import ROWS
+from xmppgov_archive.records.store import Row
 
 MOST_RECORDS = 10  # of one message: its sender's client may have sent it again
 

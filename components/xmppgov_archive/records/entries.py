@@ -11,7 +11,7 @@ from xmppgov.archive.jcs import Value
 from xmppgov.archive.leaf import Control, control_leaf, data_leaf
 from xmppgov.archive.model import canonical, commitment, encode_fields
 from xmppgov_archive.records.rest import AtRest, Content
-from xmppgov_archive.records.store import NewEntries, NewGap, NewRecord, NewReference
+from xmppgov_archive.records.store import NewEntries, NewGap, NewReference, Row
 
 
 class Entries:
@@ -22,7 +22,7 @@ class Entries:
         self._index = index
         self._rest = rest
         self._leaves: list[tuple[int, bytes]] = []
-        self._records: list[NewRecord] = []
+        self._records: list[Row] = []
         self._gaps: list[NewGap] = []
         self._references: list[NewReference] = []
         self._counted: list[int] = []
@@ -40,7 +40,7 @@ class Entries:
         box, key = self._rest.seal(index, t, class_, Content(digest, secret, canonical(values)))
         who = record["from"], record.get("to"), record.get("room"), record["org"]
         self._records.append(
-            NewRecord(index, self.number, self.epoch, seq, t, class_, *who, box, key)  # type: ignore[arg-type]
+            Row(index, self.number, self.epoch, seq, t, class_, *who, box, key)  # type: ignore[arg-type]
         )
         for name in ("ref", "oid"):
             if name in record:

@@ -8,7 +8,7 @@ one, opens it here first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from xmppgov.archive import jcs
 from xmppgov.archive.jcs import Value
@@ -17,6 +17,7 @@ from xmppgov.archive.model import FIELDS, commitment, emitter_text
 from xmppgov.errors import CheckFailed
 from xmppgov.i18n import Texts
 from xmppgov_archive.records.rest import AtRest, BoxBroken
+from xmppgov_archive.records.store import Row
 
 texts = Texts("xmppgov_archive")
 COLUMNS = ("t", "class", "from", "to", "room", "org")
@@ -45,19 +46,7 @@ class StoredRow(NamedTuple):
     leaf: bytes | None
 
 
-class Columns(Protocol):
-    """What a row of the records' table says beside its box."""
-
-    @property
-    def emitter(self) -> int: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def seq(self) -> int: ...
-    def __getitem__(self, part: slice) -> tuple[Any, ...]: ...
-
-
-def is_of(row: Columns, record: Mapping[str, Value]) -> bool:
+def is_of(row: Row | StoredRow, record: Mapping[str, Value]) -> bool:
     """Tell whether a row's columns say what the record in its box says."""
     said: list[Any] = [*map(record.get, COLUMNS), record.get("em"), record.get("es")]
     return said == [*row[4:10], emitter_text(row.emitter, row.epoch), row.seq]

@@ -104,8 +104,8 @@ class Emitter(NamedTuple):
     last: int | None
 
 
-class NewRecord(NamedTuple):
-    """A record that is about to be committed at `idx`; a row of `records`."""
+class Row(NamedTuple):
+    """A row of the records' table, as it lies there or is about to; `idx` is its entry."""
 
     idx: int
     emitter: int
@@ -144,7 +144,7 @@ class NewEntries(NamedTuple):
     """Everything that one transaction adds to the log and beside it."""
 
     leaves: Sequence[tuple[int, bytes]]
-    records: Sequence[NewRecord]
+    records: Sequence[Row]
     gaps: Sequence[NewGap]
     references: Sequence[NewReference]
     counted: Sequence[Range]

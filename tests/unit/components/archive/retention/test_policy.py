@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xmppgov.errors import NotAllowed
-from xmppgov_archive.records.store import NewRecord, RecordStore
+from xmppgov_archive.records.store import RecordStore, Row
 from xmppgov_archive.retention import store as retention
 from xmppgov_archive.retention.model import PRESETS, Extent, Hold, Part, Period, Traits
 from xmppgov_archive.retention.policy import (
@@ -188,7 +188,7 @@ async def _compare(path: Path, rows: list[Traits], reach: list[Extent]) -> None:
     try:
         await records.database.execute_many(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [NewRecord(n, 1, 1, n + 1, *row, b"", None) for n, row in enumerate(rows)],
+            [Row(n, 1, 1, n + 1, *row, b"", None) for n, row in enumerate(rows)],
         )
         store, holds = RetentionStore(records.database), [made(extent) for extent in reach]
         free, held = set(), set()
