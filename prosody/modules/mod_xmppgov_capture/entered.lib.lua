@@ -6,13 +6,14 @@ local st = require "util.stanza";
 local jid_bare, jid_host = require "util.jid".bare, require "util.jid".host;
 local time_now = require "util.time".monotonic;
 local cache = require "util.cache";
+local new_id = require "util.id".medium;
 
 local hosts, sessions = prosody.hosts, prosody.full_sessions;
 
 local MUC, MUC_USER = "http://jabber.org/protocol/muc", "http://jabber.org/protocol/muc#user";
 local DISCO = "http://jabber.org/protocol/disco#info";
-local QUESTION = "xmppgov-capture-room"; -- the id of a question what an address is
 local MOST_KNOWN = 5000; -- addresses of rooms that are remembered
+local MOST_ASKED = 1000; -- questions that wait for an answer
 local MOST_ROOMS = 200; -- of one session; a room beyond them replays into records
 local MOST_REPLAYED = 250; -- messages at one entering; what comes beyond them is recorded
 local REPLAY_TIME = 10; -- seconds from being inside
@@ -25,20 +26,32 @@ local function is_ours(address)
 end
 
 local known = cache.new(MOST_KNOWN); -- bare addresses that their servers have said to be rooms
+local asked = cache.new(MOST_ASKED); -- what address is asked by the question of an id
 
-local function learn_answer(event)
-	local answer = event.stanza;
+local function is_conference(answer)
 	local query = answer:get_child("query", DISCO);
 	for identity in (query or answer):childtags("identity", DISCO) do
-		if identity.attr.category == "conference" then known:set(answer.attr.from, true); end
+		if identity.attr.category == "conference" then return true; end
 	end
+	return false;
+end
+
+-- Learns what an address is from an answer that it was asked for: nobody else knows the id of the question.
+local function learn_answer(event)
+	local answer = event.stanza;
+	local kind, id, address = answer.attr.type, answer.attr.id, answer.attr.from;
+	if kind ~= "result" and kind ~= "error" or not address or asked:get(id) ~= address then return; end
+	asked:set(id, nil);
+	if kind == "result" and is_conference(answer) then known:set(address, true); end
 	return true;
 end
 
 -- Asks the server of an address what it is. The question leaves before the presence that enters, which `send_iq`
 -- would not do, so that the answer is here before what the room replays.
 local function ask(api, address)
-	api:send(st.iq({ type = "get", from = api.host, to = address, id = QUESTION }):tag("query", { xmlns = DISCO }));
+	local id = new_id();
+	asked:set(id, address);
+	api:send(st.iq({ type = "get", from = api.host, to = address, id = id }):tag("query", { xmlns = DISCO }));
 end
 
 -- Notes that a session wants to enter an address. Returns false if it has entered too many.
@@ -105,8 +118,7 @@ local function watch(api)
 	api:hook("pre-presence/full", learn, -10);
 	api:hook("pre-presence/bare", learn, -10);
 	api:hook("presence/full", learn_inside, 1000);
-	api:hook("iq-result/host/"..QUESTION, learn_answer);
-	api:hook("iq-error/host/"..QUESTION, function () return true; end);
+	api:hook("iq/host", learn_answer, 10); -- before it is answered as one that nobody waits for
 end
 
 -- Whether a session is in a room, or was when it was last there.
