@@ -8,6 +8,7 @@ local content = module:require "xmppgov_policy_content";
 local xmlns_jingle = "urn:xmpp:jingle:1";
 local longest_id = 256; -- bytes
 local longest_text = 64; -- bytes, of a version or a time
+local longest_code = 512; -- bytes, of a key or a fingerprint in a call
 
 -- What is asked for without words, with what is let through of the answer.
 local questions = {
@@ -20,14 +21,20 @@ local questions = {
 	["vcard-temp"] = "whole"; -- by way of a room, from the occupant's server
 };
 
-local negotiated = { fingerprint = true, key = true, iv = true, payload = true }; -- texts of a call
+local function is_hex(text) return text:find("^%x%x[%x:]*$") ~= nil; end
+local function is_base64(text) return text:find("^[%w+/]+=?=?$") ~= nil; end
+
+local negotiated = { fingerprint = is_hex, key = is_base64, iv = is_base64, payload = is_base64 }; -- texts of a call
+
+local function is_encoded(element)
+	local is_code, text = negotiated[element.name], element[1];
+	return is_code ~= nil and #element == 1 and type(text) == "string" and #text <= longest_code and is_code(text);
+end
 
 -- Takes the words out of a call; what is encoded in attributes is a session's description, and stays.
 local function without_words(jingle)
-	content.clear_text(jingle);
-	for _, part in ipairs(jingle.tags) do
-		if not negotiated[part.name] then without_words(part); end
-	end
+	if not is_encoded(jingle) then content.clear_text(jingle); end
+	for _, part in ipairs(jingle.tags) do without_words(part); end
 	return jingle;
 end
 

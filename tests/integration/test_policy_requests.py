@@ -203,6 +203,26 @@ async def test_no_words_end_a_call(people: People) -> None:
     assert CANARY not in ET.tostring(asked[-1], "unicode")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"<fingerprint>{WORDS}</fingerprint>",
+        f"<fingerprint>{CANARY}</fingerprint>",
+        f"<fingerprint><x>{CANARY}</x></fingerprint>",
+        f"<fingerprint>02:1A<x/>{CANARY}</fingerprint>",
+        f"<key>{WORDS}</key>",
+        f"<iv>{CANARY}</iv>",
+        f"<payload>{CANARY.replace('-', '') * 60}</payload>",
+    ],
+)
+async def test_what_a_call_negotiates_is_no_word(people: People, words: str) -> None:
+    alice, bob, _ = people
+    said = f'<jingle xmlns="{JINGLE}" action="session-info" sid="s1">{words}</jingle>'
+    with Answering(bob) as asked:
+        await request(alice, "set", said, bob.boundjid.full)
+    assert CANARY.split("-")[0] not in ET.tostring(asked[-1], "unicode")
+
+
 LAST = f'<query xmlns="jabber:iq:last" seconds="3">{WORDS}</query>'
 LONG = f'<query xmlns="jabber:iq:version"><name>{CANARY * 9}</name></query>'
 ERROR = (
