@@ -227,7 +227,8 @@ end
 -- Not every library reads policy-violation in the answer to an IQ.
 local function check_request(event)
 	local origin, stanza = event.origin, event.stanza;
-	if may_be_clear(stanza) then return; end
+	if event.xmppgov_judged or may_be_clear(stanza) then return; end
+	event.xmppgov_judged = true; -- between two of ours, it comes by twice with one event
 	local transfer = is_transfer(stanza);
 	if not transfer and may_be_asked(stanza) then return; end
 	refused();

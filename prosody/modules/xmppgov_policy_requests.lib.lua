@@ -4,6 +4,7 @@
 local jid_bare, jid_resource = require "util.jid".bare, require "util.jid".resource;
 
 local content = module:require "xmppgov_policy_content";
+local open_questions = module:require "xmppgov_policy_questions";
 
 local xmlns_jingle = "urn:xmpp:jingle:1";
 local longest_id = 256; -- bytes
@@ -79,11 +80,15 @@ local function clean_request(stanza)
 	return not is_get and is_call(child) and without_words(child) ~= nil;
 end
 
--- Returns whether an IQ may go on; what goes on has lost its words.
+-- Returns whether an IQ may go on; what goes on has lost its words. To be called once for each.
 return function (stanza)
 	if not is_between_clients(stanza) then return true; end
 	content.clean_attributes(stanza);
-	if stanza.attr.type == "get" or stanza.attr.type == "set" then return clean_request(stanza); end
-	clean_answer(stanza);
-	return #(stanza.attr.id or "") <= longest_id;
+	if stanza.attr.type ~= "get" and stanza.attr.type ~= "set" then
+		clean_answer(stanza);
+		return open_questions.take(stanza) and #(stanza.attr.id or "") <= longest_id;
+	end
+	local is_fine = clean_request(stanza);
+	if is_fine then open_questions.remember(stanza); end
+	return is_fine;
 end

@@ -223,32 +223,6 @@ async def test_what_a_call_negotiates_is_no_word(people: People, words: str) -> 
     assert CANARY.split("-")[0] not in ET.tostring(asked[-1], "unicode")
 
 
-LAST = f'<query xmlns="jabber:iq:last" seconds="3">{WORDS}</query>'
-LONG = f'<query xmlns="jabber:iq:version"><name>{CANARY * 9}</name></query>'
-ERROR = (
-    '<error type="cancel"><gone xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/><text '
-    f'xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">{WORDS}</text></error>'
-)
-
-
-@pytest.mark.parametrize("kind", ["result", "error"])
-@pytest.mark.parametrize("inside", [*WRITTEN.values(), LAST, LONG, ERROR, WORDS])
-async def test_an_answer_that_nobody_asked_for_says_nothing(
-    people: People, kind: str, inside: str
-) -> None:
-    alice, bob, _ = people
-    arrived: list[str] = []
-    match = MatchXPath("{jabber:client}iq")
-    keep = Callback("arrived", match, lambda iq: arrived.append(str(iq)))
-    bob.register_handler(keep)
-    alice.send_raw(f'<iq type="{kind}" id="answer" to="{bob.boundjid.full}">{inside}</iq>')
-    await request(alice, "get", '<ping xmlns="urn:xmpp:ping"/>')
-    await request(bob, "get", '<ping xmlns="urn:xmpp:ping"/>')
-    bob.remove_handler("arrived")
-    assert any('id="answer"' in stanza for stanza in arrived) or kind == "error"
-    assert CANARY not in "".join(arrived)
-
-
 async def test_ones_own_devices_speak_freely(
     servers: tuple[Prosody, Prosody], people: People
 ) -> None:

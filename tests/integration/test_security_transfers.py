@@ -148,5 +148,4 @@ async def test_no_answer_is_answered(trio: Trio, kind: str) -> None:
     alice.send_raw(f'<iq type="{kind}" id="no-{kind}" to="{bob.boundjid.full}">{inside}</iq>')
     await request(alice, "get", '<ping xmlns="urn:xmpp:ping"/>')
     await request(bob, "get", '<ping xmlns="urn:xmpp:ping"/>')
-    assert any(f'id="no-{kind}"' in stanza for stanza in arrived)
-    assert not any(f'id="no-{kind}"' in stanza for stanza in heard)
+    assert not any(f'id="no-{kind}"' in stanza for stanza in arrived + heard)
