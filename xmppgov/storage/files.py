@@ -18,7 +18,13 @@ DestroyFile = Callable[[Path], None]
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write `data` beside `path`, sync it, and rename it to `path`."""
+    """Write `data` beside `path`, sync it, rename it to `path`, and sync the name."""
+    replace_file(path, data, mode=mode)
+    sync_folder(path.parent)
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Do as `write_file`, but leave the name to the caller, who syncs a folder for many files."""
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -27,7 +33,6 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    sync_folder(path.parent)
 
 
 def write_new_file(path: Path, data: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xmppgov.i18n import Texts
-from xmppgov.storage.files import WriteFile, sync_folder, write_file
+from xmppgov.storage.files import WriteFile, replace_file, sync_folder
 from xmppgov.tlog.errors import TileInvalid
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, parse_tile_path, split_bundle, tile_path
 
@@ -15,9 +15,9 @@ CHECKPOINT, COSIGNED = "checkpoint", "cosigned"
 
 
 class LogFolder:
-    """Files below `root`; `write` puts one there durably."""
+    """Files below `root`; `write` puts one there, of which the name is synced here."""
 
-    def __init__(self, root: Path, write: WriteFile = write_file) -> None:
+    def __init__(self, root: Path, write: WriteFile = replace_file) -> None:
         self.root = root
         self._write = write
 
@@ -51,11 +51,11 @@ class LogFolder:
 
     def publish(self, note: bytes) -> None:
         """Put the newest checkpoint where readers find it."""
-        self._write(self.root / CHECKPOINT, note)
+        self.write_files({CHECKPOINT: note})
 
     def publish_cosigned(self, note: bytes) -> None:
         """Put the newest checkpoint that enough have cosigned where readers find it."""
-        self._write(self.root / COSIGNED, note)
+        self.write_files({COSIGNED: note})
 
     def withdraw_cosigned(self) -> None:
         """Take the cosigned checkpoint away."""
@@ -63,9 +63,11 @@ class LogFolder:
         sync_folder(self.root)
 
     def write_files(self, files: Mapping[str, bytes]) -> None:
-        """Write tiles and bundles durably, the entries first."""
-        for path in sorted(files, key=lambda p: (not p.startswith("tile/entries/"), p)):
-            self._write(self.root / path, files[path])
+        """Write files durably: each whole or not at all, and all of them when this returns."""
+        for path, data in files.items():
+            self._write(self.root / path, data)
+        for folder in sorted({(self.root / path).parent for path in files}):
+            sync_folder(folder)
 
     def _note(self, name: str) -> bytes | None:
         file = self.root / name

@@ -45,6 +45,7 @@ texts = Texts("xmppgov_archive")
 log = structlog.get_logger()
 MOST_AT_ONCE = 20_000  # entries
 RETRY = 1.0  # seconds
+GATHER = 0.02  # seconds that the first entry after a quiet time waits for others
 
 
 class HistoryBroken(StorageError):
@@ -52,7 +53,7 @@ class HistoryBroken(StorageError):
 
 
 class Integrator:
-    """Brings the log to all that is committed, at most `interval` seconds after it was."""
+    """Brings the log to all that is committed, at most once in `interval` seconds."""
 
     def __init__(
         self,
@@ -92,10 +93,13 @@ class Integrator:
         Raises:
             HistoryBroken: what is on disk contradicts what was signed.
         """
+        loop = asyncio.get_running_loop()
+        due = loop.time()
         while not self._stopping.is_set():
             await self._wanted.wait()
-            await self._pause(self._interval)  # gathers what comes in the meantime
+            await self._pause(max(GATHER, due - loop.time()))  # gathers what comes in the meantime
             self._wanted.clear()
+            due = loop.time() + self._interval
             if not await self._attempt():
                 self._wanted.set()
                 await self._pause(RETRY)

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from aiohttp import web
 
 from xmppgov.listener import Listener
-from xmppgov.storage.files import WriteFile, write_file
+from xmppgov.storage.files import WriteFile, replace_file
 from xmppgov_archive.config import ArchiveSection, TimestampSection
 from xmppgov_archive.log.folder import LogFolder
 from xmppgov_archive.log.http import COSIGNER, POLICY, VERIFIER, LogServer
@@ -34,7 +34,7 @@ class PublicLog:
         records: RecordStore,
         lock: LockStore,
         clock: Callable[[], int],
-        write: WriteFile = write_file,
+        write: WriteFile = replace_file,
     ) -> None:
         """Read or make the keys and the policy. Raises `ConfigurationError`."""
         origin = section.origin
