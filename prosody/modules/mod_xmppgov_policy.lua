@@ -11,6 +11,7 @@ local st = require "util.stanza";
 local organisation = module:require "xmppgov_organisation";
 local language = module:require "xmppgov_language";
 local content = module:require "xmppgov_policy_content";
+local clean_error = module:require "xmppgov_policy_errors";
 local sentences = module:require "xmppgov_policy_sentences";
 local is_transfer = module:require "xmppgov_policy_transfers";
 local may_be_asked = module:require "xmppgov_policy_requests";
@@ -104,10 +105,6 @@ local function keep_error(child)
 	return child.name == "error" and not child.attr.xmlns and child;
 end
 
-local function keep_wordless_error(child)
-	return keep_error(child) and content.cleaners.wordless(child);
-end
-
 local function is_from_room_elsewhere(stanza, is_foreign)
 	return is_foreign and stanza.attr.type == "groupchat"
 		and not organisation.is_room_service(jid_host(stanza.attr.to));
@@ -121,7 +118,7 @@ local function judge(stanza, is_foreign, is_clients)
 	local is_servers = is_foreign and not was_encrypted and jid_resource(stanza.attr.from) == nil;
 	local keep = is_servers and keep_foreign;
 	if kind == "error" then
-		content.clean(stanza, is_clients and keep_wordless_error or keep_error);
+		content.clean(stanza, is_clients and function (child) return clean_error(stanza, child); end or keep_error);
 		return nil;
 	elseif kind == "headline" then
 		content.clean(stanza, keep);
@@ -214,14 +211,14 @@ local function check(event)
 	return true;
 end
 
--- Servers keep a request for a subscription, with all that is in it, until it is answered.
+-- Servers keep a request for a subscription, with all that is in it, until it is answered: it says who asks.
 local function strip_request(event)
 	local stanza = event.stanza;
 	if stanza.attr.type ~= "subscribe" then return; end
-	stanza:maptags(function (child)
-		if child.name == "status" or child.name == "nick" then return nil; end
-		return content.cleaners.wordless(child);
-	end);
+	content.clean_attributes(stanza);
+	content.clean_id(stanza);
+	content.clear_text(stanza);
+	stanza:maptags(function () return nil; end);
 end
 
 -- Not every library reads policy-violation in the answer to an IQ.

@@ -8,6 +8,7 @@ local utf8 = require "utf8";
 
 local longest_attribute = 128; -- bytes: enough for an id
 local longest_address, longest_name = 256, 64; -- bytes; in a room, an address ends in a name
+local longest_language = 35; -- bytes, of a language's name
 local longest_reaction = 40; -- bytes: enough for an emoji of several code points
 local most_reactions = 20;
 
@@ -130,12 +131,6 @@ function cleaners.empty(element)
 	return with_known_attributes(element);
 end
 
-function cleaners.wordless(element)
-	without_text(element);
-	element:maptags(cleaners.wordless);
-	return with_known_attributes(element);
-end
-
 local function is_part(child, element)
 	local xmlns = child.attr.xmlns;
 	return parts[child.name] and (xmlns == nil or xmlns == element.attr.xmlns or namespaces[xmlns]);
@@ -251,9 +246,14 @@ local function is_retraction(stanza)
 end
 
 local function clean_attributes(stanza)
-	for name in pairs(stanza.attr) do
-		if not stanza_attributes[name] then stanza.attr[name] = nil; end
+	for name, value in pairs(stanza.attr) do
+		local is_language = name ~= "xml:lang" or #value <= longest_language and value:find("^[%w%-]+$");
+		if not stanza_attributes[name] or not is_language then stanza.attr[name] = nil; end
 	end
+end
+
+local function clean_id(stanza)
+	if not is_short("id", stanza.attr.id or "") then stanza.attr.id = nil; end
 end
 
 -- Takes out of a message all that is not on the list; `extra` (optional) may keep more elements.
@@ -261,7 +261,7 @@ end
 local function clean(stanza, extra)
 	local words_gone, strange_gone, acts_kept = false, false, false;
 	clean_attributes(stanza);
-	if not is_short("id", stanza.attr.id or "") then stanza.attr.id = nil; end
+	clean_id(stanza);
 	for _, part in ipairs(stanza) do
 		if type(part) == "string" and part:find("%S") then words_gone = true; end
 	end
@@ -293,6 +293,7 @@ end
 return {
 	clean = clean;
 	clean_attributes = clean_attributes;
+	clean_id = clean_id;
 	clear_text = without_text;
 	cleaners = cleaners;
 	add_fallback = add_fallback;

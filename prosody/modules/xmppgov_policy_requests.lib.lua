@@ -4,6 +4,7 @@
 local jid_bare, jid_resource = require "util.jid".bare, require "util.jid".resource;
 
 local content = module:require "xmppgov_policy_content";
+local clean_error = module:require "xmppgov_policy_errors";
 local open_questions = module:require "xmppgov_policy_questions";
 
 local xmlns_jingle = "urn:xmpp:jingle:1";
@@ -65,7 +66,7 @@ end
 local function clean_answer(stanza)
 	content.clear_text(stanza);
 	stanza:maptags(function (child)
-		if child.name == "error" and not child.attr.xmlns then return content.cleaners.wordless(child); end
+		if child.name == "error" and not child.attr.xmlns then return clean_error(stanza, child); end
 		local answer = questions[child.attr.xmlns];
 		return answer and stanza.attr.type == "result" and answers[answer](child) or nil;
 	end);

@@ -14,7 +14,7 @@ from slixmpp.xmlstream.stanzabase import StanzaBase
 
 from tests.conftest import require_program
 from tests.federation import federated
-from tests.integration.test_policy_requests import CANARY, WORDS, WRITTEN
+from tests.integration.test_policy_requests import CANARY, WORDS, WRITTEN, same
 from tests.omemo_nodes import request
 from tests.streams import logged_in
 from xmppgov.demo.prosody import Prosody
@@ -133,6 +133,74 @@ CLEARED = {
 async def test_an_answer_has_no_words(talk: Talk, kind: str, case: str) -> None:
     await talk.ask("q")
     talk.answer("q", f"{CLEARED[case]}<x/>", kind)
+    (answer,) = await talk.answers("q")
+    assert CANARY not in ET.tostring(answer, "unicode")
+
+
+STANZAS = 'xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"'
+JINGLE_ERRORS = 'xmlns="urn:xmpp:jingle:errors:1"'
+ERRORS = {
+    "feature": f'<error type="cancel"><feature-not-implemented {STANZAS}/></error>',
+    "code": f'<error code="503" type="cancel"><service-unavailable {STANZAS}/></error>',
+    "call": f'<error type="cancel"><item-not-found {STANZAS}/><unknown-session {JINGLE_ERRORS}/>'
+    "</error>",
+    "tie": f'<error type="cancel"><conflict {STANZAS}/><tie-break {JINGLE_ERRORS}/></error>',
+    "blocked": f'<error type="cancel"><not-acceptable {STANZAS}/>'
+    '<blocked xmlns="urn:xmpp:blocking:errors"/></error>',
+}
+
+
+def arrived(error: str) -> str:
+    """Return an error as it arrives on a client's stream."""
+    return error.replace("<error", '<error xmlns="jabber:client"')
+
+
+@pytest.mark.parametrize("case", ERRORS)
+async def test_an_error_of_an_app_arrives(talk: Talk, case: str) -> None:
+    await talk.ask("q")
+    talk.answer("q", ERRORS[case], "error")
+    (answer,) = await talk.answers("q")
+    assert same(answer, arrived(ERRORS[case]))
+
+
+NO_ERRORS = {
+    "name": f"<{CANARY} {STANZAS}/>",
+    "namespace": f'<gone xmlns="urn:{CANARY}"/>',
+    "no namespace": f"<{CANARY}/>",
+    "attribute": f'<gone {STANZAS} id="{CANARY}"/>',
+    "inside": f"<gone {STANZAS}><{CANARY}/></gone>",
+    "text": f"<text {STANZAS}>{CANARY}</text>",
+    "more": f"<gone {STANZAS}/><conflict {STANZAS}/>",
+}
+
+
+@pytest.mark.parametrize("case", NO_ERRORS)
+async def test_an_error_has_one_known_condition(talk: Talk, case: str) -> None:
+    await talk.ask("q")
+    long, by = CANARY, f"somebody@gov.localhost/{CANARY}"
+    started = f'<error type="{long}" code="{long}" by="{by}" id="{long}">'
+    talk.answer("q", f"{started}{NO_ERRORS[case]}</error>{ERRORS['code']}", "error")
+    (answer,) = await talk.answers("q")
+    (error,) = answer
+    assert CANARY not in ET.tostring(answer, "unicode")
+    assert len(error) <= 1
+    assert not error.attrib
+
+
+async def test_an_error_says_whose_it_is(talk: Talk) -> None:
+    await talk.ask("q")
+    server = talk.asked.jid.split("/")[0].split("@")[1]
+    error = f'<error type="wait" by="{server}"><conflict {STANZAS}/></error>'
+    talk.answer("q", error, "error")
+    (answer,) = await talk.answers("q")
+    assert same(answer, arrived(error))
+
+
+async def test_a_language_is_no_text(talk: Talk) -> None:
+    await talk.ask("q")
+    talk.asked.account.send_raw(
+        f'<iq type="result" id="{talk.name}q" to="{talk.asker.jid}" xml:lang="{WORDS}"/>'
+    )
     (answer,) = await talk.answers("q")
     assert CANARY not in ET.tostring(answer, "unicode")
 

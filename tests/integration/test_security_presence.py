@@ -17,9 +17,11 @@ PING = '<ping xmlns="urn:xmpp:ping"/>'
 async def test_a_request_is_kept_without_words(prosody: Prosody) -> None:
     async with mailbox(prosody, ALICE) as alice:
         alice.stream.send_raw(
-            f'<presence type="subscribe" to="{BOB}"><status>{CANARY}</status>'
+            f'<presence type="subscribe" to="{BOB}" xml:lang="in {CANARY}" says="{CANARY}" '
+            f'id="{CANARY} {CANARY}"><status>{CANARY}</status>'
             f'<nick xmlns="http://jabber.org/protocol/nick">{CANARY}</nick>'
-            f'<x xmlns="urn:example:x">{CANARY}<y>{CANARY}</y></x></presence>'
+            f'<x xmlns="urn:example:x">{CANARY}<y>{CANARY}</y></x>'
+            f'<x xmlns="urn:{CANARY}"/><{CANARY}/><c id="{CANARY}"/>{CANARY}</presence>'
         )
         await request(alice.stream, "get", PING)
     kept = read(prosody.state / "prosody")
