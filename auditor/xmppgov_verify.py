@@ -250,9 +250,10 @@ class Counters:
         self.wait(where, kind, leaf["t"])
 
     def time(self, where, kind, t):
-        """An archive that was away closes the days that are over before it goes on."""
+        """An archive that was away closes the days that are over before it goes on, and decides."""
         self.turn = t // DAY if self.turn is None else self.turn
-        ahead = t > (self.turn + 400) * DAY and kind not in ("counted", "counts", "day")
+        days = 3 if kind in ("hold", "release", "erase") else 400
+        ahead = t > (self.turn + days) * DAY and kind not in ("counted", "counts", "day")
         if ahead or t < self.newest - 10 * MINUTE:
             self.say(where, "time-wrong", f"{when(t)} is long before or behind what is around it")
             self.newest = t

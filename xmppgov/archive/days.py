@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 from xmppgov.archive.day import DAY, day_number, day_text
-from xmppgov.archive.leaf import Control, Counted, Counts, DayEnd
+from xmppgov.archive.leaf import Control, Counted, Counts, DayEnd, Erase, Hold, Release
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Text, Texts
 
 texts = Texts("xmppgov")
 BACK = 600_000  # ms that a clock may be set back, or an entry wait to be written
 AHEAD = 400  # days that may be over and not closed yet, before anything else is written
+DECIDED_AHEAD = 3  # the same, before a decision that depends on the day: what is over, what is due
 
 
 class Days:
@@ -31,7 +32,8 @@ class Days:
         t, closes = leaf.t, isinstance(leaf, Counted | Counts | DayEnd)
         if self._turn is None:
             self._turn = t // DAY
-        if t < self._newest - BACK or (t > (self._turn + AHEAD) * DAY and not closes):
+        most = DECIDED_AHEAD if isinstance(leaf, Hold | Release | Erase) else AHEAD
+        if t < self._newest - BACK or (t > (self._turn + most) * DAY and not closes):
             text = texts("Its time is long before or behind what is around it.")
             self._say("time-wrong", index, text)
             self._newest = t

@@ -41,6 +41,7 @@ class Closing:
     ) -> None:
         self._store, self._clock, self._key = store, clock, key
         self._minute = 0
+        self._today: int | None = None
 
     async def due(self) -> bool:
         """Write what is due now; return whether anything was written."""
@@ -50,6 +51,13 @@ class Closing:
             self._minute = now // MINUTE
             return await self._close_minute(now) or closed
         return closed
+
+    async def days_due(self) -> bool:
+        """Write the end of the days that are over, once after each midnight, quickly else."""
+        now = self._clock()
+        if self._today == (now - GRACE) // DAY:
+            return False
+        return await self._close_days(now)
 
     async def _close_minute(self, now: int) -> bool:
         counted = await self._store.open_counts()
@@ -70,6 +78,7 @@ class Closing:
         due = sorted(turn.union(await self._store.open_days(today)))
         for day, part in due:
             await self._close_day(day, part, now, in_turn=(day, part) in turn)
+        self._today = today
         return bool(due)
 
     async def _last_day(self) -> int | None:

@@ -138,6 +138,8 @@ class Archive:
         """One transaction that adds control entries and whatever else the block writes.
 
         The block is given a function that takes control entries and returns the last one's index.
+        The days that are over end before it, also where the machine slept: nothing is decided on a
+        day that the log has not come to.
         """
 
         async def add(*controls: Control) -> int:
@@ -147,6 +149,7 @@ class Archive:
             return leaves[-1][0]
 
         async with self._my_turn():
+            await self._closing.days_due()
             async with self._store.transaction():
                 yield add
             self._integrator.wake()

@@ -23,7 +23,7 @@ from tests.unit.components.archive.retention.world import (
     nothing,
     short,
 )
-from xmppgov.archive.leaf import Erase, Hold, Release
+from xmppgov.archive.leaf import DayEnd, Erase, Hold, Release
 from xmppgov.errors import BadRequest, Conflict, NotAllowed, NotFound
 from xmppgov_archive.retention.model import Part
 
@@ -269,3 +269,17 @@ async def test_a_hold_counts_nothing_that_is_being_erased(place: Place) -> None:
         await finished(parts)
         assert n == len([r for r in await place.records() if r["t"] < at(2026, 2, 1)])
     assert (await place.verify()).total == 0
+
+
+async def test_a_hold_that_ends_while_the_machine_sleeps_ends_behind_its_days(place: Place) -> None:
+    """The clock jumps, and nobody has looked at the days yet when the release is written."""
+    await january(place)
+    place.now = at(2026, 3, 2)
+    async with at_work(place) as parts:
+        await hold(parts, "over", "2026-04-20", first="2026-01-01", last="2026-01-31")
+        place.now = at(2026, 5, 2)
+        await parts.retention.holds.end_what_is_over()
+        await hold(parts, "next")
+    assert (await place.verify()).total == 0
+    entries = [c for c in await controls(place) if isinstance(c, DayEnd | Hold | Release)]
+    assert [c.kind for c in entries][-3:] == ["day", "release", "hold"]
