@@ -24,13 +24,15 @@ texts = Texts("xmppgov")
 class Sink:
     """What an archive knows: the records and holes of each epoch, and every batch as it came.
 
-    `counted` are the numbers without a record, `waiting` how long the spool was behind each batch.
+    `counted` are the numbers without a record, `waiting` how long the spool was behind each batch,
+    `statuses` how long it was said to be in each question for the status.
     """
 
     records: dict[int, dict[int, dict[str, str]]] = field(default_factory=dict)
     holes: list[dict[str, str]] = field(default_factory=list)
     counted: list[dict[str, str]] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
+    statuses: list[str | None] = field(default_factory=list)
     last: dict[int, int] = field(default_factory=dict)
     batches: list[str] = field(default_factory=list)
     conflicts: int = 0
@@ -71,6 +73,7 @@ class Sink:
 
     async def status(self, request: Request) -> ET.Element:
         epoch = request.payload.get("epoch", "")
+        self.statuses.append(request.payload.get("waiting"))
         return self._element("status", epoch=epoch, last=str(self.last.get(int(epoch), 0)))
 
     def component(self, server: Prosody, name: str = "archive") -> Component:

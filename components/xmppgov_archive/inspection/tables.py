@@ -56,7 +56,7 @@ def status_document(state: Status, section: ArchiveSection, now: int) -> dict[st
         "alarms": [alarm._asdict() for alarm in state.alarms],
         "spools": [
             {**row._asdict(), "late": is_late(row, now)}
-            for row in spool_rows(state.epochs, state.spools)
+            for row in spool_rows(state.epochs, state.spools, section.allowed)
         ],
         "retention": state_document(state.retention),
     }
@@ -86,7 +86,7 @@ def show_status(console: Console, state: Status, section: ArchiveSection, now: i
         cells = epoch.server, epoch.epoch, epoch.last, epoch.records, epoch.missing
         table.add_row(*map(str, cells))
     console.print(table)
-    spools = spool_rows(state.epochs, state.spools)
+    spools = spool_rows(state.epochs, state.spools, section.allowed)
     if spools:
         console.print(_spools(spools, now))
     if state.witnesses:

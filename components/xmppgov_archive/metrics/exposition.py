@@ -70,7 +70,7 @@ def _emitters(figures: Figures) -> Iterator[Metric]:
     oldest = _gauge("spool_age_seconds", "Age of the oldest of these.", "emitter")
     heard = _gauge(
         "emitter_silence_seconds",
-        "Since when it was not heard; one without traffic may be silent.",
+        "Since when it was not heard; it says something every two minutes.",
         "emitter",
     )
     for one in figures.emitters:

@@ -13,11 +13,12 @@ local RECOVER_INTERVAL = 1; -- seconds
 local channel = {};
 local channel_mt = { __index = channel };
 
--- `options`: archive (its address), sync_interval (seconds), wakeup (of the library `wakeup`), log, and what a
--- journal asks for.
+-- `options`: archive (its address), sync_interval and heartbeat (seconds), wakeup (of the library `wakeup`), log, and
+-- what a journal asks for.
 local function new(options)
 	local self = setmetatable({
-		archive = options.archive, sync_interval = options.sync_interval, wakeup = options.wakeup, log = options.log,
+		archive = options.archive, sync_interval = options.sync_interval, heartbeat = options.heartbeat,
+		wakeup = options.wakeup, log = options.log,
 		journal = journals.new(options), recent = recents.new(),
 		waiting = {}, written = 0, missed = 0,
 	}, channel_mt);
@@ -38,6 +39,7 @@ function channel:attach(api, server)
 		journal = self.journal, recent = self.recent, server = server, archive = self.archive, api = api, log = self.log,
 		on_append = function () self:_appended(); end,
 	};
+	self.drain:live(self.heartbeat);
 end
 
 function channel:kick()

@@ -215,6 +215,17 @@ function drain:_ask()
 	end);
 end
 
+-- Says to the archive every `interval` seconds that the server lives, where no batch has said it: asks it again.
+function drain:live(interval)
+	self.api:add_timer(interval, function ()
+		if not self.busy and not self.timer and time_now() - self.sent >= interval then
+			self.settled = false;
+			self:kick();
+		end
+		return interval;
+	end);
+end
+
 function drain:_settle(last)
 	local known = math.max(self.journal.recovered or 0, self.offered);
 	if last > known then

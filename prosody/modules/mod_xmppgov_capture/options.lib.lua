@@ -88,6 +88,7 @@ local NUMBERS = {
 	reserve = { 10000, 1 };
 	segment_size = { 8 * 1024 * 1024, 1 }; -- bytes
 	keep = { 60, 1 }; -- seconds
+	heartbeat = { 60, 1 }; -- seconds
 };
 
 local function read_numbers(settings)

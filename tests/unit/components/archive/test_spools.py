@@ -17,18 +17,25 @@ from xmppgov_archive.inspection.spools import PATIENCE, SpoolRow, age, is_late, 
 NOW = START + 10 * PATIENCE
 
 
-def row(waiting: int, oldest: int | None, heard: int) -> SpoolRow:
+def row(waiting: int, oldest: int | None, heard: int, *, expected: bool = True) -> SpoolRow:
     """A spool that spoke `heard` ms ago, with a record that is `oldest` ms old."""
-    return SpoolRow("a.example", 7, waiting, None if oldest is None else NOW - oldest, NOW - heard)
+    since = None if oldest is None else NOW - oldest
+    return SpoolRow("a.example", 7, waiting, since, NOW - heard, expected)
 
 
 @pytest.mark.parametrize(
     ("spool", "alarm"),
     [
-        (row(0, None, 99 * PATIENCE), ""),
+        (row(0, None, 99 * PATIENCE, expected=False), ""),
+        (row(0, None, PATIENCE), ""),
+        (row(0, None, PATIENCE + 1), "nothing was heard for 5 min."),
         (row(0, 99 * PATIENCE, 1000), ""),
         (row(3, None, PATIENCE), ""),
         (row(3, 1000, PATIENCE), ""),
+        (
+            row(3, None, PATIENCE + 1, expected=False),
+            "3 records wait, and nothing was heard for 5 min.",
+        ),
         (row(3, None, PATIENCE + 1), "3 records wait, and nothing was heard for 5 min."),
         (row(3, 1000, 4 * PATIENCE), "3 records wait, and nothing was heard for 20 min."),
         (row(3, PATIENCE + 1, 1000), "3 records wait, the oldest for 5 min."),
