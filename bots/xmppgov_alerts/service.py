@@ -18,8 +18,9 @@ import structlog
 
 from xmppgov.archive.emitter.model import Event
 from xmppgov.bot.limits import Limit
-from xmppgov.bot.model import Delivery, Departure, Incoming
-from xmppgov.bot.outbox import Outbox
+from xmppgov.bot.model import Incoming
+from xmppgov.bot.outbox.model import Delivery, Departure
+from xmppgov.bot.outbox.outbox import Outbox
 from xmppgov.directory.model import Member
 from xmppgov.errors import (
     BadRequest,

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.bots import running
 from tests.people import person
 from tests.streams import account_section
-from xmppgov.bot.model import State
+from xmppgov.bot.outbox.model import State
 from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import load
 from xmppgov.demo.prosody import Prosody

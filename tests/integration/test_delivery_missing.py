@@ -20,7 +20,7 @@ from tests.people import person
 from tests.streams import logged_in
 from xmppgov.bot.archive import OwnArchive, beginning
 from xmppgov.bot.deliveries import DELIVERY, Deliveries, question
-from xmppgov.bot.model import State
+from xmppgov.bot.outbox.model import State
 from xmppgov.demo.prosody import Ports, Prosody
 from xmppgov.xmpp.client import Account
 

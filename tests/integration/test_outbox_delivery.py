@@ -10,7 +10,8 @@ from tests.bots import made_bot, running
 from tests.people import person
 from tests.streams import read
 from xmppgov.bot.bot import Bot
-from xmppgov.bot.model import Incoming, State
+from xmppgov.bot.model import Incoming
+from xmppgov.bot.outbox.model import State
 from xmppgov.demo.prosody import Prosody
 from xmppgov.storage.database import Database
 

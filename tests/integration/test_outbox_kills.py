@@ -17,8 +17,9 @@ from oldmemo.oldmemo import EncryptedKeyMaterialImpl, KeyExchangeImpl
 from tests.people import OmemoPerson, person
 from tests.streams import account_section, read
 from xmppgov.bot import stanza
-from xmppgov.bot.model import State
-from xmppgov.bot.store import SCHEMAS, OutboxStore
+from xmppgov.bot.outbox.model import State
+from xmppgov.bot.outbox.store import OutboxStore
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.demo.prosody import Prosody
 from xmppgov.storage.database import Database
 

@@ -30,15 +30,25 @@ class BotAccount(Account):
         self.register_plugin("xep_0198", {"allow_resume": False, "window": 20})
         self.register_plugin("xep_0199", {"keepalive": True, "interval": 60, "timeout": 20})
         self.plugin["xep_0030"].add_feature("urn:xmpp:receipts")
-        self.online = asyncio.Event()
+        self.online, self.offline = asyncio.Event(), asyncio.Event()
+        self.offline.set()
         self.on_acknowledged: Callable[[str], None] = lambda _id: None
         self.on_message: Callable[[stanza.ET.Element], None] = lambda _xml: None
         self.add_event_handler("stanza_acked", self._acknowledged)
         self.add_event_handler("sm_enabled", self._counting)
-        self.add_event_handler("session_end", lambda _: self.online.clear())
-        self.add_event_handler("disconnected", lambda _: self.online.clear())
+        self.add_event_handler("session_end", self._lost)
+        self.add_event_handler("disconnected", self._lost)
         tag = f"{stanza.CLIENT}message"
         self.register_handler(Callback("bot", MatchXPath(tag), lambda m: self.on_message(m.xml)))
+
+    def begun(self) -> None:
+        """Take note that there is a session."""
+        self.offline.clear()
+        self.online.set()
+
+    def _lost(self, _event: object) -> None:
+        self.online.clear()
+        self.offline.set()
 
     def _counting(self, _event: object) -> None:
         # slixmpp would keep its counters and its send queue for a resumption that never comes, and

@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 
-from xmppgov.bot.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.account import BotAccount
 from xmppgov.bot.archive import OwnArchive
 from xmppgov.bot.commands import Command, Commands, Handler
@@ -22,8 +21,10 @@ from xmppgov.bot.limits import Limit
 from xmppgov.bot.lock import only_process
 from xmppgov.bot.model import Incoming
 from xmppgov.bot.notices import Notices
-from xmppgov.bot.outbox import Outbox, Render
-from xmppgov.bot.store import AwaitedStore
+from xmppgov.bot.outbox.acceptance import Acceptance, OnAccepted
+from xmppgov.bot.outbox.encryption import Render
+from xmppgov.bot.outbox.outbox import Outbox
+from xmppgov.bot.outbox.store import AwaitedStore
 from xmppgov.config import XmppSection
 from xmppgov.errors import RemoteFault, Unreachable
 from xmppgov.i18n import Text, Texts
@@ -154,7 +155,7 @@ class Bot:
         """Publish keys, be seen, read what was missed, settle what was open: in this order."""
         self._logins += 1
         login = self._logins
-        self.account.online.set()
+        self.account.begun()
         try:
             await self._omemo.ready()
             self.account.send_presence()

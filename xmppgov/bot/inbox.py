@@ -21,7 +21,7 @@ from xmppgov.bot import stanza
 from xmppgov.bot.account import BotAccount
 from xmppgov.bot.archive import ArchiveGone, OwnArchive, beginning
 from xmppgov.bot.model import Incoming
-from xmppgov.bot.outbox import Outbox
+from xmppgov.bot.outbox.outbox import Outbox
 from xmppgov.bot.store import InboxStore
 from xmppgov.bot.turns import Progress, Turns
 from xmppgov.errors import StorageError

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.alerts.test_rest import ALERT, answer_of, sent, states
 from tests.unit.alerts.world import BOT, World, world
 from xmppgov.archive.batch import WireRecord
-from xmppgov.bot.model import Departure
+from xmppgov.bot.outbox.model import Departure
 
 ALICE = "alice@gov.example"
 

@@ -17,10 +17,11 @@ import aiohttp
 
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
 from xmppgov.archive.emitter.store import Spool
-from xmppgov.bot.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.notices import Notices
-from xmppgov.bot.outbox import Outbox
-from xmppgov.bot.store import SCHEMAS, AwaitedStore
+from xmppgov.bot.outbox.acceptance import Acceptance, OnAccepted
+from xmppgov.bot.outbox.outbox import Outbox
+from xmppgov.bot.outbox.store import AwaitedStore
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.demo.prosody import Ports
 from xmppgov.directory.model import Member
 from xmppgov.errors import NotAllowed, NotFound, TooMany, Unreachable

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from xmppgov.bot.acceptance import CLOCKS, Acceptance
 from xmppgov.bot.archive import ArchiveGone
-from xmppgov.bot.model import Delivery, Departure, State, Unsettled
 from xmppgov.bot.notices import Notices
-from xmppgov.bot.outbox import Outbox
-from xmppgov.bot.store import SCHEMAS, AwaitedStore, OutboxStore
+from xmppgov.bot.outbox.acceptance import CLOCKS, Acceptance
+from xmppgov.bot.outbox.model import Delivery, Departure, State, Unsettled
+from xmppgov.bot.outbox.outbox import Outbox
+from xmppgov.bot.outbox.store import AwaitedStore, OutboxStore
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
 
@@ -74,7 +75,7 @@ class World:
             await self.acceptance.expect(tx, [Departure.of(row, "<m/>") for row in moved])
 
     async def change(self, state: State, *ids: str, **change: object) -> None:
-        await self.outbox._change(state, dict.fromkeys(ids, change))
+        await self.outbox._ledger.change(state, dict.fromkeys(ids, change))
 
     @property
     def ids(self) -> list[str]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xmppgov.bot.model import TRANSITIONS, State, may_follow
-from xmppgov.bot.store import SCHEMAS, OutboxStore
+from xmppgov.bot.outbox.model import TRANSITIONS, State, may_follow
+from xmppgov.bot.outbox.store import OutboxStore
+from xmppgov.bot.store import SCHEMAS
 from xmppgov.storage.database import Database
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from xmppgov.bot.model import Delivery
+from xmppgov.bot.outbox.model import Delivery
 
 
 class Changes:

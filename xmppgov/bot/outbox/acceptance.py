@@ -15,8 +15,8 @@ import structlog
 
 from xmppgov.bot.archive import ArchiveGone, OwnArchive
 from xmppgov.bot.deliveries import Deliveries
-from xmppgov.bot.model import Departure, Unsettled
-from xmppgov.bot.store import REPLY, AwaitedStore
+from xmppgov.bot.outbox.model import Departure, Unsettled
+from xmppgov.bot.outbox.store import REPLY, AwaitedStore
 from xmppgov.storage.database import Database
 
 log = structlog.get_logger()

@@ -1,0 +1,214 @@
+"""All SQL of the outbox: deliveries, and messages of which it is open whether they have arrived."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from xmppgov.bot.outbox.model import (
+    NEEDS_TEXT,
+    UNCONFIRMED,
+    Delivery,
+    Departure,
+    State,
+    Unsettled,
+    may_follow,
+)
+from xmppgov.storage.database import Database
+
+REPLY = "reply:"
+"""References of answers to messages begin so; owners do not see them."""
+
+Change = Mapping[str, object]
+"""What becomes of a row: `reason`, `stanza`, `retry`; `by` is the only recipient it may concern."""
+
+_COLUMNS = "reference, recipient, origin_id, state, reason, created, changed, expires"
+_OPEN = tuple(str(state) for state in (*NEEDS_TEXT, *UNCONFIRMED))
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    values = {key: row[key] for key in _COLUMNS.split(", ")}
+    return Delivery(**{**values, "state": State(values["state"])})
+
+
+def _marks(values: Iterable[object]) -> str:
+    return ", ".join("?" for _ in values)
+
+
+class OutboxStore:
+    """Deliveries and their states."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self, tx: Database, rows: Iterable[tuple[str, str, str]], now: float, expires: float
+    ) -> None:
+        """Insert (reference, recipient, origin_id) as queued; known pairs stay as they are."""
+        await tx.execute_many(
+            "INSERT OR IGNORE INTO outbox"
+            " (reference, recipient, origin_id, state, created, changed, expires)"
+            " VALUES (?, ?, ?, 'queued', ?, ?, ?)",
+            [(*row, now, now, expires) for row in rows],
+        )
+
+    async def move(
+        self, tx: Database, new: State, changes: Mapping[str, Change], now: float
+    ) -> list[Delivery]:
+        """Bring the rows whose origin-ids are given to `new`, where the life cycle allows it.
+
+        Returns the rows that changed. Ciphertext stays only where a change gives it.
+        """
+        if not changes:
+            return []
+        kept = "COALESCE(json_extract(j.value, '$.stanza'), outbox.stanza)"
+        follows = [str(state) for state in may_follow(new)]
+        rows = await tx.fetch_all(
+            f"UPDATE outbox SET state = ?, changed = ?,"  # noqa: S608 (marks and constants only)
+            f" reason = json_extract(j.value, '$.reason'),"
+            f" retry = COALESCE(json_extract(j.value, '$.retry'), 0),"
+            f" stanza = {kept if new in UNCONFIRMED else 'NULL'}"
+            f" FROM json_each(?) AS j WHERE outbox.origin_id = j.key"
+            f" AND state IN ({_marks(follows)})"
+            f" AND COALESCE(json_extract(j.value, '$.by'), recipient) = recipient"
+            f" RETURNING {_COLUMNS}",
+            (str(new), now, json.dumps(changes), *follows),
+        )
+        return [_delivery(row) for row in rows]
+
+    async def retry_later(self, tx: Database, moments: Mapping[str, float]) -> None:
+        """Set when rows that stay unreachable are tried again."""
+        await tx.execute_many(
+            "UPDATE outbox SET retry = ? WHERE origin_id = ?",
+            [(moment, origin_id) for origin_id, moment in moments.items()],
+        )
+
+    async def due(self, now: float, limit: int) -> list[Delivery]:
+        """Return rows to encrypt now, the oldest first."""
+        rows = await self._database.fetch_all(
+            f"SELECT {_COLUMNS} FROM outbox WHERE state IN ('queued', 'unreachable')"  # noqa: S608
+            " AND retry <= ? AND expires > ? ORDER BY state, id LIMIT ?",
+            (now, now, limit),
+        )
+        return [_delivery(row) for row in rows]
+
+    async def next_moment(self) -> float | None:
+        """Return when the next retry or expiry is, in seconds UTC."""
+        row = await self._database.fetch_one(
+            "SELECT MIN(MIN(expires), MIN(CASE WHEN state = 'unreachable' THEN retry"
+            " ELSE expires END)) AS at FROM outbox"
+            " WHERE state IN ('queued', 'unreachable', 'encrypted', 'sent')"
+        )
+        return row["at"] if row else None
+
+    async def unconfirmed(self) -> list[tuple[Delivery, str]]:
+        """Return the rows with ciphertext that the server may not have, in order of creation."""
+        rows = await self._database.fetch_all(
+            f"SELECT {_COLUMNS}, stanza FROM outbox"  # noqa: S608
+            " WHERE state IN ('encrypted', 'sent') AND stanza IS NOT NULL ORDER BY id"
+        )
+        return [(_delivery(row), row["stanza"]) for row in rows]
+
+    async def outdated(self, tx: Database, now: float) -> list[str]:
+        """Return the origin-ids of open rows whose time has come."""
+        rows = await tx.fetch_all(
+            f"SELECT origin_id FROM outbox WHERE expires <= ? AND state IN ({_marks(_OPEN)})",  # noqa: S608
+            (now, *_OPEN),
+        )
+        return [row["origin_id"] for row in rows]
+
+    async def unreachable(self, recipient: str) -> list[str]:
+        """Return the origin-ids that wait for the keys of `recipient`."""
+        rows = await self._database.fetch_all(
+            "SELECT origin_id FROM outbox WHERE recipient = ? AND state = 'unreachable'",
+            (recipient,),
+        )
+        return [row["origin_id"] for row in rows]
+
+    async def claim_notice(self, tx: Database, origin_id: str) -> bool:
+        """Take the right to send the one notice of a row; False if it was taken before."""
+        changed = await tx.execute(
+            "UPDATE outbox SET noticed = 1 WHERE origin_id = ? AND noticed = 0", (origin_id,)
+        )
+        return changed == 1
+
+    async def forget_replies(self, tx: Database, before: float) -> None:
+        """Delete old rows of answers to messages."""
+        await tx.execute(
+            "DELETE FROM outbox WHERE reference LIKE ? AND expires < ?", (REPLY + "%", before)
+        )
+
+    async def of_reference(self, reference: str) -> list[Delivery]:
+        """Return all rows of a reference, ordered by recipient."""
+        rows = await self._database.fetch_all(
+            f"SELECT {_COLUMNS} FROM outbox WHERE reference = ? ORDER BY recipient",  # noqa: S608
+            (reference,),
+        )
+        return [_delivery(row) for row in rows]
+
+    async def of_pair(self, tx: Database, reference: str, recipient: str) -> str | None:
+        """Return the origin-id of a delivery."""
+        row = await tx.fetch_one(
+            "SELECT origin_id FROM outbox WHERE reference = ? AND recipient = ?",
+            (reference, recipient),
+        )
+        return row["origin_id"] if row else None
+
+    async def counts(self, reference: str) -> dict[State, int]:
+        """Return how many rows of a reference are in each state."""
+        rows = await self._database.fetch_all(
+            "SELECT state, COUNT(*) AS n FROM outbox WHERE reference = ? GROUP BY state",
+            (reference,),
+        )
+        return {State(row["state"]): row["n"] for row in rows}
+
+    async def handed_to(self, tx: Database, recipient: str, now: float) -> list[str]:
+        """Return the unexpired references that left for `recipient`, newest first."""
+        rows = await tx.fetch_all(
+            "SELECT reference FROM outbox WHERE recipient = ? AND expires > ?"
+            " AND state IN ('sent', 'accepted', 'delivered', 'answered')"
+            " AND reference NOT LIKE ? ORDER BY id DESC",
+            (recipient, now, REPLY + "%"),
+        )
+        return [row["reference"] for row in rows]
+
+    async def recipients(self) -> list[str]:
+        """Return everybody who ever got something, the latest first."""
+        rows = await self._database.fetch_all(
+            "SELECT recipient FROM outbox GROUP BY recipient ORDER BY MAX(id) DESC"
+        )
+        return [row["recipient"] for row in rows]
+
+
+class AwaitedStore:
+    """Messages that may have left, until it is known whether the server has them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, tx: Database, departures: Iterable[Departure], now: float) -> None:
+        """Insert messages that may leave after this commit."""
+        await tx.execute_many(
+            "INSERT OR REPLACE INTO awaited VALUES (?, ?, ?, ?, ?, ?)",
+            [(d.id, d.reference, d.recipient, d.size, d.encrypted, now) for d in departures],
+        )
+
+    async def take(self, tx: Database, ids: Iterable[str]) -> list[Departure]:
+        """Remove messages and return those that were there."""
+        rows = await tx.fetch_all(
+            "DELETE FROM awaited WHERE id IN (SELECT value FROM json_each(?))"
+            " RETURNING id, reference, recipient, size, encrypted",
+            (json.dumps(list(ids)),),
+        )
+        return [Departure(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+    async def all(self) -> dict[str, Unsettled]:
+        """Return every message by its id."""
+        rows = await self._database.fetch_all("SELECT id, recipient, at FROM awaited")
+        return {row["id"]: Unsettled(row["recipient"], row["at"]) for row in rows}
+
+    async def forget(self, ids: Iterable[str]) -> None:
+        """Remove messages that the server does not have."""
+        async with self._database.transaction() as tx:
+            await tx.execute_many("DELETE FROM awaited WHERE id = ?", [(id,) for id in ids])
