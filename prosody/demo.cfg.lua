@@ -88,7 +88,7 @@ xmppgov_capture_server = domain
 xmppgov_capture_archive = archive
 -- By default groups are only counted. The demo records them in full, to have something to show.
 xmppgov_capture_level = { ["class:group"] = "full" }
-xmppgov_capture_retention = 366 * 24
+xmppgov_capture_retention = "cnil-1y"
 xmppgov_policy_notices = ENV_XMPPGOV_NOTICES
 xmppgov_policy_notice_senders = { alerts, annuaire, governance }
 xmppgov_keys_listeners = { governance }

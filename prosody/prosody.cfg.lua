@@ -98,7 +98,10 @@ xmppgov_capture_server = "gov.example"
 xmppgov_capture_archive = "archive.gov.example"
 -- A chamber's rooms are closed and groups only counted, unless you say otherwise: prosody/README.md.
 -- xmppgov_capture_level = { ["class:group"] = "full" }
-xmppgov_capture_retention = 366 * 24 -- hours; the longest period of the archive's classes
+-- What rooms publish: the longest period in [archive.classes], as it stands there; and within how many days your
+-- officers erase what is due.
+xmppgov_capture_retention = "cnil-1y"
+xmppgov_capture_erasure_days = 31
 
 -- No message in clear, but the fixed sentences of these senders.
 xmppgov_policy_notices = "/usr/share/xmppgov/notices.json"

@@ -65,7 +65,7 @@ function module.add_host(host_module)
 	hosts_check.guard(host_module);
 	traffic:watch(host_module);
 	uploads.watch(recorder, host_module);
-	disclosure.publish(recorder.policies, host_module, settings.retention);
+	disclosure.publish(recorder.policies, host_module, settings);
 	if prosody.hosts[host_module.host].modules.muc then
 		room_traffic:watch(host_module);
 	else

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import xml.etree.ElementTree as ET
+from typing import get_args
 
 import aiohttp
 import pytest
@@ -13,6 +14,7 @@ from slixmpp.exceptions import IqError
 from tests.integration.archive_sink import Sink
 from tests.integration.capture_world import say
 from tests.streams import component_section, connected, logged_in, read
+from xmppgov.archive.model import FIELDS, Record
 from xmppgov.demo.prosody import Prosody
 from xmppgov.rooms.client import RoomsClient
 from xmppgov.rooms.model import Room
@@ -24,7 +26,8 @@ PROSODY_EXTRA = """
 statistics = "internal"
 statistics_interval = 1
 xmppgov_capture_alarm_age = 1
-xmppgov_capture_retention = 1000
+xmppgov_capture_retention = "18m"
+xmppgov_capture_erasure_days = 10
 xmppgov_capture_level = { ["class:cabinet"] = "none" }
 VirtualHost "gov.localhost"
 modules_enabled = { "http_openmetrics", "websocket", "http_files" }
@@ -47,25 +50,59 @@ async def policy(account: Account, address: str) -> dict[str, list[str]]:
     raise AssertionError("no policy")
 
 
+OURS = "{urn:xmppgov:archive:0}"
+HOURS = str((366 + 215 + 10) * 24)  # the longest 19 months, and ten days
+
+
+def kinds() -> set[str]:
+    """Every kind that the schema of records has."""
+    found: set[str] = set()
+    for model in get_args(Record):
+        found |= set(get_args(model.model_fields["kind"].annotation))
+    return found
+
+
 async def test_hosts_say_what_is_recorded(prosody: Prosody) -> None:
     async with logged_in(prosody, "alice@gov.localhost") as alice:
         for host in ("gov.localhost", "rooms.gov.localhost", "upload.gov.localhost"):
             said = await policy(alice, host)
-            assert "archive.gov.localhost" in said["extra_info"][0]
-            assert said["data_retention"] == ["1000"]
+            assert said["data_retention"] == [HOURS]
             assert said == await policy(alice, host)
+            assert said[f"{OURS}level"] == ["full"]
+            assert said[f"{OURS}archive"] == ["archive.gov.localhost"]
+
+
+async def test_nothing_that_a_record_holds_is_left_out(prosody: Prosody) -> None:
+    """The lists are compared with the schema; each name in them stands for words in both texts."""
+    async with logged_in(prosody, "alice@gov.localhost") as alice:
+        said = await policy(alice, "gov.localhost")
+    assert set(said[f"{OURS}fields"][0].split()) == set(FIELDS)
+    assert set(said[f"{OURS}kinds"][0].split()) == kinds()
+    french, due, english, due_in_english = said["extra_info"]
+    for text, words in (
+        (
+            french,
+            ("l'unité", "chiffrement", "occupants", "domaine", "empreintes à clé", "fichiers"),
+        ),
+        (french, ("alertes envoyées", "arrivées", "départs", "personne protégée", "taille")),
+        (english, ("unit", "encryption", "occupants", "domain", "keyed hashes", "uploaded")),
+        (english, ("alerts sent", "new members", "who left", "protected person", "size")),
+        (due, ("18 mois après sa fin", "deux officiers", "10 jours", "gel")),
+        (due_in_english, ("18 months after its end", "two officers", "10 days", "hold")),
+    ):
+        assert [word for word in words if word not in text] == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "retention", "words"),
+    ("kind", "level", "retention", "words"),
     [
-        ("committee", "1000", "pseudonyms of sender and recipient"),
-        ("group", "1000", "how many messages there are a day"),
-        ("cabinet", "0", "Nothing is archived here"),
+        ("committee", "full", HOURS, "a pseudonym of the recipient"),
+        ("group", "counts", "infinite", "how many messages there are a day"),
+        ("cabinet", "none", "0", "Nothing is archived here"),
     ],
 )
 async def test_a_room_says_what_holds_for_it(
-    prosody: Prosody, kind: str, retention: str, words: str
+    prosody: Prosody, kind: str, level: str, retention: str, words: str
 ) -> None:
     governance = Component(
         component_section(prosody, "governance", "rooms"), name="t", identity=("component", "x")
@@ -73,9 +110,12 @@ async def test_a_room_says_what_holds_for_it(
     async with connected(governance), logged_in(prosody, "alice@gov.localhost") as alice:
         await RoomsClient(governance, "rooms.gov.localhost").set(Room(kind, kind, (), kind))
         said = await policy(alice, f"{kind}@rooms.gov.localhost")
-    assert said["data_retention"] == [retention]
+    assert (said[f"{OURS}level"], said["data_retention"]) == ([level], [retention])
     assert any(words in text for text in said["extra_info"])
-    assert len(said["extra_info"]) == 2
+    in_rooms = {name for name in kinds() if name.startswith(("msg.", "room."))}
+    assert set(" ".join(said.get(f"{OURS}kinds", ())).split()) == (
+        in_rooms if level == "full" else set()
+    )
 
 
 async def _slot(account: Account, size: int) -> tuple[str, dict[str, str]]:

@@ -283,6 +283,8 @@ async def test_open_mode_lets_messages_pass_and_leaves_a_hole(server: Prosody) -
         ('xmppgov_capture_archive = { ["class:group"] = "a.example" }', "is not set"),
         ('xmppgov_capture_archive = { ["*"] = "somebody@a.example" }', "not an archive's address"),
         ('xmppgov_capture_extra = { "typing" }', "neither chatstates, markers nor receipts"),
+        ("xmppgov_capture_retention = 8784", "xmppgov_capture_retention is no period"),
+        ('xmppgov_capture_retention = { ["autre.example"] = "6m" }', "names autre.example"),
         ('xmppgov_capture_sync_interval = "soon"', "xmppgov_capture_sync_interval"),
     ],
 )

@@ -3,7 +3,7 @@
 local configuration = require "core.configmanager".getconfig;
 local jid_prep, jid_host = require "util.jid".prep, require "util.jid".host;
 local is_bare = module:require "address".is_bare;
-local policy = module:require "policy";
+local policy, months_of = module:require "policy", module:require "retention".months;
 
 local EXTRA = { chatstates = true, markers = true, receipts = true };
 
@@ -62,13 +62,20 @@ local function read_policy()
 	return settings;
 end
 
--- Reads how long the archive keeps records at the most, in hours, as XEP-0504 writes it.
-local function read_retention()
-	local hours = module:get_option("xmppgov_capture_retention", "unknown");
-	if hours == "unknown" or type(hours) == "number" and hours > 0 and hours % 1 == 0 then
-		return hours == "unknown" and hours or ("%d"):format(hours);
+-- Reads how long each archive keeps records: the period of its classes that is longest, by archive, or nil.
+local function read_retention(archives)
+	local known = {};
+	for _, archive in pairs(archives) do known[archive] = true; end
+	local given = module:get_option("xmppgov_capture_retention", {});
+	if type(given) ~= "table" then given = { ["*"] = given }; end
+	for archive, period in pairs(given) do
+		if archive ~= "*" and not known[archive] then
+			return nil, ("xmppgov_capture_retention names %s, which xmppgov_capture_archive does not"):format(tostring(archive));
+		elseif type(period) ~= "string" or not months_of(period) then
+			return nil, ("xmppgov_capture_retention is no period, as \"cnil-1y\" or \"18m\" is, for %s"):format(archive);
+		end
 	end
-	return nil, "xmppgov_capture_retention is no whole number of hours";
+	return given;
 end
 
 local function read_extra()
@@ -84,6 +91,7 @@ end
 -- Option -> its default and its least value.
 local NUMBERS = {
 	alarm_age = { 300, 1 }; -- seconds
+	erasure_days = { 31, 0 }; -- until officers have erased what is due
 	sync_interval = { 0.02, 0.001 }; -- seconds
 	reserve = { 10000, 1 };
 	segment_size = { 8 * 1024 * 1024, 1 }; -- bytes
@@ -113,7 +121,7 @@ function options.read()
 	if settings.server == "" then return settings, "xmppgov_capture_server, the host that sends batches, is not set"; end
 	settings.policy, problem = read_policy();
 	if problem then return settings, problem; end
-	settings.retention, problem = read_retention();
+	settings.retention, problem = read_retention(settings.policy.archive);
 	if problem then return settings, problem; end
 	settings.extra, problem = read_extra();
 	return settings, problem or read_numbers(settings);
