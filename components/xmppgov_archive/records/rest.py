@@ -67,6 +67,11 @@ class AtRest:
             raise BoxBroken(texts("The key of this record is gone."))
         return open_box(self._cipher(key), index, box)
 
+    def key_of(self, index: int, t: int, class_: str, box: bytes, name: str | None) -> str:
+        """Return the name of the key under which a record lies. Raises as `open`."""
+        self.open(index, t, class_, box, name)
+        return name or body_name(self._keys.month(t), class_)
+
     def destroy(self, name: str) -> None:
         """Destroy a key and what was made of it. Raises `OSError`; do it again then."""
         self._ciphers.clear()

@@ -82,6 +82,7 @@ def _made(section: ArchiveSection, parts: Parts, reader: RecordStore) -> Retenti
         archive=parts.archive,
         store=store,
         choice=choice,
+        bundle=bundle,
         holds=holds,
         keys=parts.keys,
         rest=parts.rest,

@@ -14,13 +14,16 @@ What is durable after each step, and what a crash behind it means:
    database. Crash: deleting again what is gone does nothing.
 4. *Held records* of the parts are sealed under the key of a hold that keeps them. Crash: those that
    lie under a doomed key still are moved.
-5. *Names* of months of which no record is left are deleted, their digests kept; the keys of these
+5. *Account*: of every record there is, by its index, which key it needs and of which month its
+   names are, whatever its columns say. A record that is not where it has to be stops the erasure.
+   Nothing is written. Crash: it is done again.
+6. *Names* of months of which no record is left are deleted, their digests kept; the keys of these
    months and their days are doomed too. Crash: what is left of them is looked for again.
-6. *Keys* are destroyed, and the log says so: a key is gone from the disk before its entry is
+7. *Keys* are destroyed, and the log says so: a key is gone from the disk before its entry is
    written, and stays on the list until both are done. Crash: it is destroyed again, which does
    nothing, and the entry written.
-7. *Write-ahead log*: emptied, so that no page of before is left in it. Crash: it is emptied again.
-8. *Notice*: the message to the archives is written, and the erasure is done.
+8. *Write-ahead log*: emptied, so that no page of before is left in it. Crash: it is emptied again.
+9. *Notice*: the message to the archives is written, and the erasure is done.
 
 Every erasure takes this path from step 2, whether it was promised a moment or a crash ago.
 """
@@ -46,6 +49,7 @@ from xmppgov_archive.records.keys import KeyRing, body_name
 from xmppgov_archive.records.pseudonyms import Pseudonyms
 from xmppgov_archive.records.rest import AtRest, BoxBroken
 from xmppgov_archive.records.service import Archive
+from xmppgov_archive.retention.erasing.account import Account, Bundle
 from xmppgov_archive.retention.erasing.choice import Choice
 from xmppgov_archive.retention.erasing.pace import Pace
 from xmppgov_archive.retention.erasing.store import ErasingStore, Erasure, Kept
@@ -74,6 +78,7 @@ class Erasing:
         archive: Archive,
         store: ErasingStore,
         choice: Choice,
+        bundle: Bundle,
         holds: Holds,
         keys: KeyRing,
         rest: AtRest,
@@ -83,7 +88,7 @@ class Erasing:
         clock: Callable[[], int],
     ) -> None:
         self._archive, self._store, self._holds = archive, store, holds
-        self._choice = choice
+        self._choice, self._bundle = choice, bundle
         self._keys, self._rest, self._names = keys, rest, names
         self._periods, self._folder, self._clock = periods, folder, clock
         self._pace = Pace()
@@ -94,9 +99,13 @@ class Erasing:
         await self._delete(erasure)
         for part in erasure.parts:
             await self._move_held(erasure, part)
-        for month in await self._forgettable(erasure):
-            await self._forget(erasure, month)
-        await self._destroy_keys(erasure)
+        account = Account(self._store, self._rest, self._bundle)
+        await account.take(self._archive.signed_size)
+        doomed = await self._store.doomed(erasure.id)
+        account.check(name for name in doomed if _is_of(name, erasure.parts))
+        for month in await self._forgettable(erasure, account):
+            await self._forget(erasure, month, account)
+        await self._destroy_keys(erasure, account)
         await self._truncate()
         await asyncio.to_thread(self._folder.notify, erasure.slip)
         async with self._archive.adding():
@@ -166,7 +175,7 @@ class Erasing:
             return row.sealed, name, row.idx
         return self._rest.seal_under(name, row.idx, content), name, row.idx
 
-    async def _forgettable(self, erasure: Erasure) -> list[str]:
+    async def _forgettable(self, erasure: Erasure, account: Account) -> list[str]:
         """Return the months that are over for a class of the erasure, and of which nothing is left.
 
         They need not be months of its own: what came late has names of a later month.
@@ -176,27 +185,34 @@ class Erasing:
         own = {part.month for part in erasure.parts}
         months = own | await self._store.named_months() | self._keys.dated().keys()
         over = own | {m for m in months if any(is_due(m, period, today) for period in periods)}
-        return [month for month in sorted(over) if await self._store.is_unused(month)]
+        return [month for month in sorted(over) if await self._is_unused(month, account)]
 
-    async def _forget(self, erasure: Erasure, month: str) -> None:
+    async def _is_unused(self, month: str, account: Account) -> bool:
+        """Tell whether nothing needs a month's names and days: neither by columns nor by boxes."""
+        await account.follow()
+        return not account.needs(month) and await self._store.is_unused(month)
+
+    async def _forget(self, erasure: Erasure, month: str, account: Account) -> None:
         """Delete the names of a month of which nothing is left, and doom its keys."""
         said = False
         while entries := await self._store.covering(month):
             for closed in entries:
-                said = await self._forget_of(month, closed, said)
-            if not await self._store.is_unused(month):
+                said = await self._forget_of(month, closed, said, account)
+            if not await self._is_unused(month, account):
                 return
         async with self._turn():
-            if await self._store.is_unused(month):
+            if await self._is_unused(month, account):
                 await self._store.doom(erasure.id, self._keys.dated().get(month, []))
 
-    async def _forget_of(self, month: str, closed: int | None, said: bool) -> bool:
+    async def _forget_of(
+        self, month: str, closed: int | None, said: bool, account: Account
+    ) -> bool:
         """Delete a month's names of those that an entry covers; return whether the log says so."""
         places = {} if closed is None else await self._store.places(closed)
         while True:
             async with self._turn() as add:
                 names = await self._store.names(month, closed, self._pace.rows)
-                if not names or not await self._store.is_unused(month):
+                if not names or not await self._is_unused(month, account):
                     return said
                 if not said:
                     await add(self._destroyed(f"names-{month}"))
@@ -204,7 +220,7 @@ class Erasing:
                 await self._store.forget(closed, names, places)
                 self._names.forget()  # whoever comes late to this month is named again
 
-    async def _destroy_keys(self, erasure: Erasure) -> None:
+    async def _destroy_keys(self, erasure: Erasure, account: Account) -> None:
         doomed = await self._store.doomed(erasure.id)
         for part in erasure.parts:
             first = body_name(part.month, part.class_)
@@ -212,12 +228,20 @@ class Erasing:
                 raise Unfinished(texts("A record still lies under a key that has to go."))
         for name in doomed:
             async with self._turn() as add:
-                month = _month(name)
-                if _is_of(name, erasure.parts) or (month and await self._store.is_unused(month)):
+                if await self._may_go(name, erasure, account):
                     self._names.forget()
                     await asyncio.to_thread(self._destroy, name)
                     await add(self._destroyed(name))
                 await self._store.settle(erasure.id, name)
+
+    async def _may_go(self, name: str, erasure: Erasure, account: Account) -> bool:
+        """Tell whether a key goes with an erasure. Raises `Unaccounted`: a record needs it."""
+        if _is_of(name, erasure.parts):
+            await account.follow()
+            account.check([name])
+            return True
+        month = _month(name)
+        return month is not None and await self._is_unused(month, account)
 
     def _destroy(self, name: str) -> None:
         self._rest.destroy(name)

@@ -47,6 +47,16 @@ class Kept(NamedTuple):
     traits: Traits
 
 
+class Box(NamedTuple):
+    """A record's box and its key, as its row has them; `t` and `class_` say the key of None."""
+
+    idx: int
+    t: int
+    class_: str
+    sealed: bytes
+    key: str | None
+
+
 class ErasingStore:
     """The database of records, as an erasure sees it; `reader` reads it beside its writer."""
 
@@ -136,6 +146,14 @@ class ErasingStore:
             [start, end, part.class_, first, *keys, limit],
         )
         return [Kept(row[0], row[1], row[2], Traits(*row[3:])) for row in rows]
+
+    async def boxes(self, start: int, end: int) -> list[Box]:
+        """Return the boxes of the rows with indexes in [start, end)."""
+        rows = await self._reader.fetch_all(
+            "SELECT idx, t, class, sealed, key FROM records WHERE idx >= ? AND idx < ?",
+            (start, end),
+        )
+        return [Box(*row) for row in rows]
 
     async def move(self, rows: Iterable[tuple[bytes, str, int]]) -> None:
         """Give records other boxes: box, key and index of each; within a transaction."""
