@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 import structlog
 
@@ -21,7 +22,7 @@ from xmppgov.i18n import Text, Texts
 from xmppgov_archive.inspection.store import Criteria, InspectionStore
 from xmppgov_archive.officers.execution import Granted
 from xmppgov_archive.officers.model import Answer, Column
-from xmppgov_archive.officers.names import Known, Names, needed_keys
+from xmppgov_archive.officers.names import Names, needed_keys
 from xmppgov_archive.officers.roots import DayRoots
 from xmppgov_archive.officers.store import NameStore
 from xmppgov_archive.records.keys import KeyRing
@@ -44,8 +45,17 @@ COLUMNS = (
     Column("encryption", texts("Encryption")),
     Column("state", texts("State")),
 )
+MOST_DAYS = 31  # that a sentence names
 NAMED = ("from", "to", "room", "org")
 Record = Mapping[str, Value]
+
+
+class Changed(NamedTuple):
+    """What of an answer was changed in the database: rows, names, days whose names are others."""
+
+    rows: int
+    names: int
+    days: frozenset[str]
 
 
 class Accesses:
@@ -88,7 +98,7 @@ class Accesses:
         scope = granted.request.scope
         assert isinstance(scope, AccessScope)
         names = Names(self._names, self._keys, granted.keys, self._roots)
-        criteria = await self._criteria(scope, names)
+        criteria, days = await self._criteria(scope, names)
         total = await self._records.count(criteria)
         rows = [
             StoredRow(*row, (await self._records.indexed_leaves(row.idx, row.idx + 1)).get(row.idx))
@@ -99,17 +109,22 @@ class Accesses:
         known = await names.addresses(_latest(records.values()))
         shown = [_shown(index, record, known.addresses) for index, record in records.items()]
         await self._say(granted, len(shown))
-        return Answer(_sentence(len(shown), total, len(rows) - len(shown), known), COLUMNS, shown)
+        changed = Changed(len(rows) - len(shown), len(known.changed), days)
+        return Answer(_sentence(len(shown), total, changed), COLUMNS, shown)
 
-    async def _criteria(self, scope: AccessScope, names: Names) -> Criteria:
+    async def _criteria(self, scope: AccessScope, names: Names) -> tuple[Criteria, frozenset[str]]:
+        """Return what is looked for, and the days whose names are not as the log says."""
         months = await self._names.named(list(months_of(scope)))
         found: dict[str, tuple[str, ...] | None] = {}
+        days: frozenset[str] = frozenset()
         for field, sort in (("people", "person"), ("rooms", "room"), ("units", "unit")):
             wanted = getattr(scope, field)
-            addresses = frozenset(wanted.split(" ")) if wanted else None
-            found[field] = await names.pseudonyms(sort, addresses, months) if addresses else None
+            found[field] = None
+            if wanted:
+                called = await names.pseudonyms(sort, frozenset(wanted.split(" ")), months)
+                found[field], days = called.pseudonyms, days | called.days
         start, end = _milliseconds(scope.first), _milliseconds(scope.last) + DAY
-        return Criteria(start, end, **found)
+        return Criteria(start, end, **found), days
 
     def _record(self, row: StoredRow, criteria: Criteria) -> Record | None:
         """Return the record of a row, None where the row is not it, or it is not in the scope."""
@@ -183,17 +198,25 @@ def _moment(record: Record) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _sentence(n: int, total: int, rows: int, known: Known) -> Text:
-    if not rows and not known.changed:
-        return texts("{n} rows of {total}.", n=n, total=total)
-    return texts(
-        "{n} rows of {total}. In the database {rows} rows and {names} names were changed, and are "
-        "not shown; run: xmppgov archive verify",
-        n=n,
-        total=total,
-        rows=rows,
-        names=len(known.changed),
-    )
+def _sentence(n: int, total: int, changed: Changed) -> Text:
+    said = {"n": n, "total": total, "rows": changed.rows, "names": changed.names}
+    if changed.days:
+        days = sorted(changed.days)
+        more = ["…"] if len(days) > MOST_DAYS else []
+        return texts(
+            "{n} rows of {total}. The names of these days are not those of the log, so that what "
+            "was looked for may have more rows: {days}. In the database {rows} rows and {names} "
+            "names were changed, and are not shown; run: xmppgov archive verify",
+            days=" ".join([*days[:MOST_DAYS], *more]),
+            **said,
+        )
+    if changed.rows or changed.names:
+        return texts(
+            "{n} rows of {total}. In the database {rows} rows and {names} names were changed, and "
+            "are not shown; run: xmppgov archive verify",
+            **said,
+        )
+    return texts("{n} rows of {total}.", n=n, total=total)
 
 
 def _milliseconds(day: str) -> int:

@@ -25,6 +25,16 @@ class Known(NamedTuple):
     changed: Collection[str]
 
 
+class Found(NamedTuple):
+    """What addresses are called, and the days (`2026-11-24`) whose names are not as the log says.
+
+    Where there are such days, addresses may be called otherwise as well.
+    """
+
+    pseudonyms: tuple[str, ...]
+    days: frozenset[str]
+
+
 class Names:
     """The names of an archive, given the officers' keys by public key (hex).
 
@@ -46,13 +56,14 @@ class Names:
 
     async def pseudonyms(
         self, sort: str, addresses: Collection[str], months: Iterable[str]
-    ) -> tuple[str, ...]:
+    ) -> Found:
         """Return what addresses are called in some months.
 
         The month's key says it at once. Where that was destroyed, every name of the month is opened
-        and compared.
+        and compared, and so is every day that may have added one, for one that is missing or
+        changed is not found.
         """
-        found: list[str] = []
+        found, days = list[str](), set[str]()
         for month in months:
             key = self._month_key(month)
             if key is not None:
@@ -60,7 +71,8 @@ class Names:
             else:
                 people = (await self._opened(await self._store.names(month, sort))).addresses
                 found += [name for name, address in people.items() if address in addresses]
-        return tuple(found)
+                days |= set(await self._roots.changed(month))
+        return Found(tuple(found), frozenset(days))
 
     async def addresses(self, latest: Mapping[str, str]) -> Known:
         """Return whom pseudonyms stand for, as far as their names are there.

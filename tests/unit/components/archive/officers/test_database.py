@@ -27,8 +27,10 @@ from tests.unit.components.archive.officers.test_access import (
     pairs,
     talk,
 )
+from xmppgov.archive.day import name_digest
 from xmppgov.archive.leaf import Access, Refusal
 from xmppgov.archive.sealing import PublicKey, pad
+from xmppgov.archive.verify import StoredName
 from xmppgov.errors import BadRequest, Conflict, NotAllowed, NotFound, TooMany, Unexpected
 from xmppgov_archive.officers.model import State
 from xmppgov_archive.records.pseudonyms import name_info
@@ -188,6 +190,85 @@ async def test_a_name_is_not_that_of_another_day(place: Place, entry: int) -> No
             entry,
         )
         assert "innocent" not in str(await one.rows(people=PEOPLE[1]))
+
+
+OF_ALICE_S_NAME = "WHERE pseudonym = (SELECT sender FROM records WHERE seq = 1)"
+HIDDEN = {
+    "it is gone": [f"DELETE FROM names {OF_ALICE_S_NAME}"],
+    "it is of another sort": [f"UPDATE names SET sort = 'room' {OF_ALICE_S_NAME}"],
+    "it is of another month": [f"UPDATE names SET month = '2026-02' {OF_ALICE_S_NAME}"],
+    "it is another one": [f"UPDATE names SET sealed = zeroblob(112) {OF_ALICE_S_NAME}"],
+    "it is of no day": [f"UPDATE names SET closed = NULL {OF_ALICE_S_NAME}"],
+    "another one of its day is gone": [
+        "DELETE FROM names WHERE pseudonym = (SELECT recipient FROM records WHERE seq = 2)"
+    ],
+    "all are gone": ["DELETE FROM names"],
+    "no day is known": ["DELETE FROM names", "DELETE FROM days"],
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+async def test_a_search_that_a_hidden_name_cuts_short_says_so(place: Place, how: str) -> None:
+    one = Ministry(place)
+    one.configure(month_keys="destroy")
+    async with one.running():
+        await one.send(*talk(1))
+    place.now += 40 * DAY
+    async with one.running():
+        await one.send(*talk(5, t=place.now))
+    place.now += 2 * DAY
+    async with one.running():
+        whole = await sentence(one, people=PEOPLE[0])
+        assert whole.endswith("2 rows of 2.")
+        for statement in HIDDEN[how]:
+            sql(place, statement)
+        said = await sentence(one, people=PEOPLE[0])
+        assert "of these days" in said
+        assert ": 2025-11-23" in said
+        assert "verify" in said
+        later = {"first": "2026-01-01", "last": "2026-01-31", "people": PEOPLE[0]}
+        assert "of these days" not in await sentence(one, **later)
+
+
+async def test_names_of_a_day_when_the_month_was_over_matter_to_no_search_of_it(
+    place: Place,
+) -> None:
+    one = Ministry(place)
+    one.configure(month_keys="destroy")
+    async with one.running():
+        await one.send(*talk(1))
+    for later in (40, 2):
+        place.now += later * DAY
+        async with one.running():
+            pass
+    async with one.running():
+        await one.send(*talk(5, t=place.now))
+    place.now += 2 * DAY
+    async with one.running():
+        assert sql(place, "DELETE FROM names WHERE month = '2026-01' RETURNING closed")
+        assert (await sentence(one, people=PEOPLE[0])).endswith("2 rows of 2.")
+    assert "pseudonym-changed" in (await place.verify()).counts
+
+
+async def test_a_name_that_is_said_to_have_been_erased_is_missed(place: Place) -> None:
+    """What is left of it makes the root; but no entry says that its month was erased."""
+    one = Ministry(place)
+    one.configure(month_keys="destroy")
+    async with one.running():
+        await one.send(*talk(1))
+    place.now += 40 * DAY
+    async with one.running():
+        ((entry,),) = sql(place, "SELECT DISTINCT closed FROM names")
+        assert isinstance(entry, int)
+        columns = "pseudonym, month, sort, sealed"
+        ordered = sql(place, f"SELECT {columns} FROM names ORDER BY pseudonym")
+        ((alice,),) = sql(place, "SELECT sender FROM records WHERE seq = 1")
+        (at,) = [n for n, row in enumerate(ordered) if row[0] == alice]
+        name = StoredName(*ordered[at])  # type: ignore[arg-type]
+        forgotten = (entry, at, name.month, name_digest(name))
+        sql(place, "INSERT INTO forgotten VALUES (?, ?, ?, ?)", *forgotten)
+        sql(place, "DELETE FROM names WHERE pseudonym = ?", alice)
+        assert "of these days" in await sentence(one, people=PEOPLE[0])
 
 
 CHANGED = "UPDATE requests SET requester = ?, role = 'requester', until = until + 9999999999"
