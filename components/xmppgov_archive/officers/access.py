@@ -141,8 +141,8 @@ class Accesses:
         asked = granted.request
         fields = {"request": asked.hash, "purpose": asked.purpose, "requester": asked.role}
         roles = " ".join(granted.roles)
-        entry = {"v": 1, "kind": "access", "t": self._clock(), "roles": roles, "n": n, **fields}
         async with self._archive.adding() as add:
+            entry = {"v": 1, "kind": "access", "t": self._clock(), "roles": roles, "n": n, **fields}
             await add(Access.model_validate(entry))
             await granted.settle(n)
 

@@ -330,8 +330,9 @@ class Requests:
 
     async def _end(self, standing: Standing, event: Event, role: str) -> None:
         """Bring a request to its end; one that came to nothing is said in the log."""
-        state, now = after(standing.state, event), self._clock()
+        state = after(standing.state, event)
         async with self._archive.adding() as add:
+            now = self._clock()
             if state in UNMET:
                 await add(_refusal(standing, role, now))
             await self._store.advance(standing.hash, state, Step(now, event, role))

@@ -139,7 +139,8 @@ class Archive:
 
         The block is given a function that takes control entries and returns the last one's index.
         The days that are over end before it, also where the machine slept: nothing is decided on a
-        day that the log has not come to.
+        day that the log has not come to. So the block takes the time of its entries itself: one
+        from before it may be long before these days' ends.
         """
 
         async def add(*controls: Control) -> int:

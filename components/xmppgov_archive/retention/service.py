@@ -175,9 +175,9 @@ class Holds:
         What an `erase` entry has named already cannot be kept. Raises as `check`.
         """
         await self.check(id, until)
-        now = self._clock()
         fields = {"hold": id, "scope": extent.digest, "reason": reason, "until": until}
         async with self._archive.adding() as add:
+            now = self._clock()
             n = 0 if extent.names_somebody else await self._reading.covered(extent)
             entry = HoldEntry.model_validate(
                 {"v": 1, "kind": "hold", "t": now, **fields, "roles": role, "n": n}
@@ -215,8 +215,9 @@ class Holds:
 
     async def _end(self, hold: HoldEntry, roles: str, settle: Settle) -> None:
         fields = {"hold": hold.hold, "roles": roles}
-        entry = Release.model_validate({"v": 1, "kind": "release", "t": self._clock(), **fields})
         async with self._archive.adding() as add:
+            stamp = {"v": 1, "kind": "release", "t": self._clock()}
+            entry = Release.model_validate({**stamp, **fields})
             await self.find(hold.hold)  # else it was ended a moment ago
             leaf = await add(entry)
             await self._store.end_hold(hold.hold, leaf)

@@ -70,8 +70,8 @@ class Successions:
     async def _say(self, granted: Granted) -> None:
         asked, roles = granted.request, " ".join(granted.roles)
         fields = {"request": asked.hash, "purpose": asked.purpose, "requester": asked.role}
-        entry = {"v": 1, "kind": "access", "t": self._clock(), "roles": roles, "n": 0, **fields}
         async with self._archive.adding() as add:
+            entry = {"v": 1, "kind": "access", "t": self._clock(), "roles": roles, "n": 0, **fields}
             await add(Access.model_validate(entry))
             await granted.settle(0)
 

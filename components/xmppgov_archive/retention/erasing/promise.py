@@ -125,13 +125,13 @@ class Promises:
 
     async def _promise(self, chosen: Chosen, slip: Slip, settle: Settle) -> Promised | None:
         """Do steps 0 and 1 of `erasing`; None where something has overtaken what was chosen."""
-        entries = self._entries(chosen, slip)
         renewed = {p: self._keys.next_generation(p.month, p.class_) for p in chosen.indexes}
         doomed = await self._doomed(chosen)
         await asyncio.to_thread(self._folder.write, slip)
         async with self._archive.adding() as add:
             as_chosen = not await self._overtaken(chosen, slip)
             if as_chosen:
+                entries = self._entries(chosen, slip)
                 leaf = await add(*entries)
                 promise = Promise(slip.encode(), renewed, doomed, chosen.numbers)
                 number = await self._store.promise(leaf - len(entries) + 1, leaf, promise)

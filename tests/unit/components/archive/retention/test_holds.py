@@ -283,3 +283,19 @@ async def test_a_hold_that_ends_while_the_machine_sleeps_ends_behind_its_days(pl
     assert (await place.verify()).total == 0
     entries = [c for c in await controls(place) if isinstance(c, DayEnd | Hold | Release)]
     assert [c.kind for c in entries][-3:] == ["day", "release", "hold"]
+
+
+async def test_a_release_that_waited_for_its_turn_while_the_machine_slept_has_its_time(
+    place: Place,
+) -> None:
+    await january(place)
+    place.now = at(2026, 3, 2)
+    async with at_work(place) as parts:
+        await hold(parts, "a")
+        async with parts.archive.adding():
+            waiting = asyncio.ensure_future(parts.retention.holds.release("a", TWO, nothing))
+            while not parts.archive._turn._waiters:
+                await asyncio.sleep(0)
+            place.now = at(2026, 5, 2)
+        await waiting
+    assert (await place.verify()).total == 0
