@@ -14,7 +14,7 @@ from xmppgov.archive.days import Days
 from xmppgov.archive.leaf import Control, Counted, Counts, DataLeaf, DayEnd, EmitterStart, Gap
 from xmppgov.archive.model import emitter_numbers, emitter_text
 from xmppgov.archive.ranges import Range
-from xmppgov.archive.report import Report
+from xmppgov.archive.report import Hole, Report, Restart
 from xmppgov.i18n import Text, Texts
 
 texts = Texts("xmppgov")
@@ -97,8 +97,10 @@ class Counters:
             return
         self._days.time(index, leaf)
         if isinstance(leaf, Gap):
-            self._report.missing += leaf.last - leaf.first + 1
             epoch = emitter_numbers(leaf.em)
+            server = self.servers.get(epoch[0], "")
+            hole = Hole(leaf.em, server, leaf.first, leaf.last, leaf.reason, leaf.t)
+            self._report.hole(hole)
             self._advance(index, epoch, leaf.first, leaf.last, declared=True)
         elif isinstance(leaf, Counted):
             self._settle(index, leaf)
@@ -123,7 +125,9 @@ class Counters:
             text = texts("{em} or its server is opened a second time.", em=start.em)
             self._say("emitter-twice", index, text)
         self._accounts.setdefault(epoch, _Account())
-        self._report.restarts += start.previous is not None
+        if start.previous is not None:
+            known = start.em, start.emitter, start.previous, start.last or 0, start.t
+            self._report.restart(Restart(*known))
         if not self._follows(epoch, start):
             text = texts("{em} follows an epoch that ended otherwise.", em=start.em)
             self._say("epoch-changed", index, text)

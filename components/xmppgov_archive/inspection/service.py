@@ -225,6 +225,7 @@ class Inspection:
         check, before = RecordCheck(log.report), await self.retention.under_way()
         for start, entries in log.entries():
             end = start + len(entries)
+            log.report.lost += entries.count(None)
             records = await self._records(start, end)
             check.chunk(start, entries, records, await self.store.indexed_leaves(start, end))
             progress(end, log.report.size)

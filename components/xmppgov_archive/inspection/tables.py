@@ -25,6 +25,10 @@ from xmppgov_archive.retention.tables import (
 
 texts = Texts("xmppgov_archive")
 MOST_SHOWN = 20  # findings on a terminal
+_REASONS = {
+    "boot": texts("at most so many were lost when the machine stopped"),
+    "lost": texts("not written, or lost from the spool"),
+}
 _STATES = {
     "cosigning": texts("cosigns"),
     "unreachable": texts("does not answer (unreachable)"),
@@ -155,9 +159,13 @@ def report_document(report: Report) -> dict[str, Any]:
         "erasing": report.erasing,
         "erasures": [erasure_document(erasure) for erasure in report.erasures],
         "missing": report.missing,
+        "holes": [hole._asdict() for hole in report.holes],
         "counted": report.counted,
         "open": report.open,
         "restarts": report.restarts,
+        "begun": [restart._asdict() for restart in report.begun],
+        "lost": report.lost,
+        "unsure": dict(report.unsure),
         "waiting": report.waiting,
         "cosigned": report.cosigned,
         "kept_cosigned": report.kept_cosigned,
@@ -175,8 +183,9 @@ def show_report(console: Console, report: Report) -> None:
     for finding in report.findings[:MOST_SHOWN]:
         line = f"{finding.where}: {finding.text} [{finding.code}]"
         console.print(line, style="red", markup=False, highlight=False)
-    if report.total > MOST_SHOWN:
-        console.print(str(texts("… and {count} more.", count=report.total - MOST_SHOWN)))
+    _more(console, report.total - MOST_SHOWN)
+    _show_lost(console, report)
+    _show_holes(console, report)
     cosigned = texts(
         "{cosigned} of {size} entries are cosigned.", cosigned=report.cosigned, size=report.size
     )
@@ -189,14 +198,58 @@ def show_report(console: Console, report: Report) -> None:
         console.print(str(alone), markup=False, highlight=False)
     if not report.total:
         text = texts(
-            "All {records} records and {size} entries are as they were signed; {missing} numbers "
-            "are declared missing.",
+            "All is as it was signed. Records: {records}; entries: {size}; numbers declared "
+            "missing: {missing}; restarts of emitters: {restarts}.",
             records=report.records,
             size=report.size,
             missing=report.missing,
+            restarts=report.restarts,
         )
         console.print(str(text), style="green", markup=False, highlight=False)
     show_erasures(console, report)
+
+
+def _show_lost(console: Console, report: Report) -> None:
+    """Say what cannot be judged, since files of the log are gone."""
+    if report.lost:
+        text = texts(
+            "Entries that cannot be read: {lost}. What follows from these alone, or could, is not "
+            "listed (findings: {unsure}): get the files from a mirror and verify again.",
+            lost=report.lost,
+            unsure=report.unsure.total(),
+        )
+        console.print(str(text), style="red", markup=False, highlight=False)
+
+
+def _show_holes(console: Console, report: Report) -> None:
+    """Name the numbers that are declared missing, and the epochs that may have lost some."""
+    for hole in report.holes[:MOST_SHOWN]:
+        text = texts(
+            "{server}, {em}: {first} to {last} missing, declared {moment} UTC: {reason}.",
+            **{**hole._asdict(), "reason": _REASONS.get(hole.reason, hole.reason)},
+            moment=_moment(hole.t),
+        )
+        _print_whole(console, text)
+    _more(console, report.gaps - MOST_SHOWN)
+    for restart in report.begun[:MOST_SHOWN]:
+        text = texts(
+            "{server}, {em}: began anew {moment} UTC, after number {last} of {previous}; what it "
+            "had numbered behind that and not sent is not known.",
+            **restart._asdict(),
+            moment=_moment(restart.t),
+        )
+        _print_whole(console, text)
+    _more(console, report.restarts - MOST_SHOWN)
+
+
+def _print_whole(console: Console, text: object) -> None:
+    """Print a line that the terminal may break, so that what stands in it can be copied."""
+    console.print(str(text), style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _more(console: Console, count: int) -> None:
+    if count > 0:
+        console.print(str(texts("… and {count} more.", count=count)))
 
 
 def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:

@@ -30,10 +30,15 @@ MONTH = 31 * 86_400_000
 
 
 @pytest.fixture
-def filled(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 80 columns, in English."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LANG", "en_US.UTF-8")
     monkeypatch.delenv("LC_ALL", raising=False)
+
+
+@pytest.fixture
+def filled(place: Place, english: None) -> Place:
     later = [record(n, in_room=True, t=START + MONTH + n) for n in range(13, 20)]
     asyncio.run(place.fill(batch(EPOCH, *(record(n) for n in range(1, 11)), hole(11, 12), *later)))
     return place
@@ -70,6 +75,42 @@ def test_verify_is_silent_about_nothing(filled: Place) -> None:
     document = json.loads(run(filled, "verify", "--json").stdout)
     assert (document["ok"], document["counts"]) == (False, {"record-missing": 1})
     assert document["findings"][0]["where"] == "entry 5"
+
+
+def test_verify_names_what_is_declared_missing(place: Place, english: None) -> None:
+    """Who, which numbers, when and why; beyond twenty how many more; and each restart."""
+    parts = [batch(EPOCH, record(2 * n + 1), hole(2 * n + 2, 2 * n + 2)) for n in range(23)]
+    asyncio.run(place.fill(*parts, batch(EPOCH + 1, record(1))))
+    shown = run(place, "verify").stdout.splitlines()
+    holes = [line for line in shown if " missing, declared " in line]
+    assert len(holes) == 20
+    assert holes[0].startswith(f"gov.localhost, 1/{EPOCH}: 2 to 2 missing, declared 20")
+    assert holes[0].endswith(" UTC: at most so many were lost when the machine stopped.")
+    assert shown[20] == "… and 3 more."
+    assert f"gov.localhost, 1/{EPOCH + 1}: began anew" in shown[21]
+    assert f"after number 46 of 1/{EPOCH};" in shown[21]
+    document = json.loads(run(place, "verify", "--json").stdout)
+    assert (document["missing"], document["restarts"], len(document["holes"])) == (23, 1, 23)
+    last, (begun,) = document["holes"][22], document["begun"]
+    assert (last["first"], last["last"], last["reason"]) == (46, 46, "boot")
+    assert (begun["last"], begun["previous"]) == (46, f"1/{EPOCH}")
+
+
+def test_a_lost_file_is_one_finding(place: Place, english: None) -> None:
+    """What follows of it is counted only; what stands whatever it held is found."""
+    parts = [batch(EPOCH, *(record(n) for n in range(a, a + 100))) for a in range(1, 601, 100)]
+    asyncio.run(place.fill(*parts))
+    (place.section.tiles_dir / "tile" / "entries" / "000").unlink()
+    document = json.loads(run(place, "verify", "--json").stdout)
+    assert document["counts"] == {"bundle-invalid": 1}
+    assert (document["lost"], document["unsure"]["counter-unopened"]) == (256, 1)
+    bad = run(place, "verify")
+    assert isinstance(bad.exception, CheckFailed)
+    assert "Entries that cannot be read: 256." in bad.stdout
+    with sqlite3.connect(place.section.database) as database:
+        database.execute("UPDATE records SET seq = 9999 WHERE idx = 400")
+    document = json.loads(run(place, "verify", "--json").stdout)
+    assert document["counts"] == {"bundle-invalid": 1, "record-number": 1}
 
 
 def test_verify_against_a_kept_checkpoint(filled: Place, tmp_path: Path) -> None:
