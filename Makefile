@@ -24,7 +24,8 @@ help:
 	@echo "make lint        check the style of Python and Lua"
 	@echo "make bench       measure: throughput, search, encryption (10 minutes at most)"
 	@echo "make bench-full  the large sizes"
-	@echo "make chaos N=500 kill everything at random moments, N kills in all; N/5 programs of capture"
+	@echo "make chaos N=500 N/5 programs of capture, every fault of every write, full disks, N kills of"
+	@echo "                 everything at random moments; hours, and it goes on where it was stopped"
 	@echo "STATE=$(STATE) and PORT=$(PORT) say where the demo lives."
 
 demo: debian $(VENV)/.installed $(WEB)/node_modules/.installed

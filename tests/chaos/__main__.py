@@ -1,6 +1,7 @@
 """`make chaos N=500`: so many kills, on one demo after the other; a stopped run goes on.
 
-Before them, a fifth as many programs of capture (tests/integration/test_capture_properties.py).
+Before them, a fifth as many programs of capture, every fault of every store, and disks that are
+full (thorough.py); what has passed is not run again.
 
 A leg is a demo with its rounds of kills, and leg K of a seed is always the same. What is done is in
 the state folder; a leg that was interrupted is run again, and one that failed is kept there.
@@ -12,10 +13,8 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,10 +24,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from tests.chaos.progress import Leg, Progress
+from tests.chaos.thorough import Thorough
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0  # seconds that a leg may take
-PROGRAMS = ROOT / "tests" / "integration" / "test_capture_properties.py"
 
 
 def main() -> int:
@@ -41,31 +40,34 @@ def main() -> int:
     parser.add_argument("--state", type=Path, default=ROOT / "bench" / "results" / "chaos")
     arguments = parser.parse_args()
     programs = arguments.kills // 5 if arguments.programs is None else arguments.programs
-    if programs and not _capture_keeps_its_promises(programs, arguments.seed):
+    tests = Thorough(programs, arguments.seed)
+    progress, console = Progress.read(arguments.state / f"seed-{arguments.seed}"), Console()
+    try:
+        if not tests.run(progress, console):
+            return 1
+        held = _kill(progress, arguments, console)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here")
         return 1
-    progress = Progress.read(arguments.state / f"seed-{arguments.seed}")
-    console = Console()
+    if not held:
+        return 1
+    left = tests.left(progress)
+    if left:
+        console.print(f"not run on this machine: {', '.join(left)}", style="yellow", markup=False)
+    console.print("every promise that was tried has held", style="green")
+    return 0
+
+
+def _kill(progress: Progress, arguments: argparse.Namespace, console: Console) -> bool:
+    """Run the legs that are left; False where a promise was broken."""
     begun = time.monotonic()
     with Bar(
         TextColumn("kills"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as bar:
         legs = Legs(progress, arguments.seed, console, bar, arguments.kills)
-        try:
-            held = asyncio.run(legs.run(arguments.kills, arguments.at_once))
-        except KeyboardInterrupt:
-            console.print("stopped; the same command goes on from here")
-            return 1
+        held = asyncio.run(legs.run(arguments.kills, arguments.at_once))
     _sum_up(progress, time.monotonic() - begun, console)
-    if held:
-        console.print("every promise held", style="green")
-    return 0 if held else 1
-
-
-def _capture_keeps_its_promises(programs: int, seed: int) -> bool:
-    """Run so many programs of capture; pytest says what it finds."""
-    environment = {**os.environ, "XMPPGOV_CHAOS": "1", "XMPPGOV_PROGRAMS": str(programs)}
-    test = [sys.executable, "-m", "pytest", "-q", f"--hypothesis-seed={seed}", str(PROGRAMS)]
-    return subprocess.run(test, cwd=ROOT, env=environment).returncode == 0
+    return held
 
 
 class Legs:

@@ -15,14 +15,14 @@ from unittest.mock import patch
 from tests.faults.disk import Disk, halved, removed
 
 _open, _fsync, _replace = os.open, os.fsync, os.replace
-_unlink, _rmdir, _mkdir = os.unlink, os.rmdir, os.mkdir
+_unlink, _rmdir, _mkdir, _pwrite = os.unlink, os.rmdir, os.mkdir, os.pwrite
 
 
 @contextmanager
 def on_disk(disk: Disk) -> Iterator[None]:
     """Let every write of this process below the disk's folder be one of its steps."""
     files = Files(disk)
-    names = ("open", "fsync", "replace", "unlink", "rmdir", "mkdir", "sync")
+    names = ("open", "pwrite", "fsync", "replace", "unlink", "rmdir", "mkdir", "sync")
     with patch.multiple(os, **{name: getattr(files, name) for name in names}):
         yield
 
@@ -45,8 +45,23 @@ class Files:
         descriptor = self._disk.step("open", file, lambda: _open(path, flags, *rest, **more))
         if new:
             self._disk.named(file, removed)
-        self._disk.written(file, halved)
+        if new or flags & (os.O_TRUNC | os.O_APPEND):
+            self._disk.written(file, halved)
         return descriptor
+
+    def pwrite(self, descriptor: int, data: Any, offset: int) -> int:
+        """Write in place."""
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if not self._has(path):
+            return _pwrite(descriptor, data, offset)
+
+        def act() -> int:
+            before = path.read_bytes()
+            written = _pwrite(descriptor, data, offset)
+            self._disk.written(path, lambda p: p.exists() and p.write_bytes(before))
+            return written
+
+        return self._disk.step("write", path, act)
 
     def fsync(self, descriptor: int) -> None:
         """Sync a file or a folder."""
