@@ -23,6 +23,7 @@ from xmppgov.storage.files import sync_everything
 from xmppgov.xmpp.component import Component
 from xmppgov_archive.component import ArchiveComponent, unit_from_directory
 from xmppgov_archive.config import ArchiveSection, Config
+from xmppgov_archive.inspection.pulse import beating
 from xmppgov_archive.log.service import opened_log, shared
 from xmppgov_archive.log.store import WitnessStore
 from xmppgov_archive.members.component import MemberCommands
@@ -119,6 +120,7 @@ async def opened(section: ArchiveSection, ask: Ask, clock: Clock = _now) -> Asyn
         stack.push_async_callback(witnesses.close)
         await stack.enter_async_context(shared(section, log, witnesses))
         await stack.enter_async_context(measured(section, log, witnesses, clock))
+        await stack.enter_async_context(beating(section.pulse_file))
         yield Parts(archive, store, keys, names, rest, log.key, clock)
 
 

@@ -176,6 +176,11 @@ class ArchiveSection(Section):
         return self.tiles_dir.parent / "cosigner.vkey"
 
     @property
+    def pulse_file(self) -> Path:
+        """The file that the running archive touches, beside the database."""
+        return self.database.with_suffix(".alive")
+
+    @property
     def policy_file(self) -> Path:
         """The tlog-policy that says when a checkpoint is cosigned by enough."""
         return self.log.policy_file or self.tiles_dir.parent / "policy"

@@ -31,6 +31,7 @@ from xmppgov.tlog.proof import TlogProof
 from xmppgov.tlog.tiles import ENTRIES, WIDTH, TiledTree, split_bundle, tile_path
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.answers import Answer, too_few
+from xmppgov_archive.inspection.pulse import last_beat
 from xmppgov_archive.inspection.stamps import check_stamps
 from xmppgov_archive.inspection.store import (
     Alarm,
@@ -66,6 +67,7 @@ class Status(NamedTuple):
     cosigned: int | None
     witnesses: list[WitnessState]
     retention: RetentionState
+    beat: int | None
 
 
 class Proof(NamedTuple):
@@ -132,9 +134,9 @@ class Inspection:
         note = self.folder.cosigned()
         verdict = self.policy.judge(note, [self.key]) if note else None
         cosigned = verdict.checkpoint.size if verdict and verdict.satisfied else None
-        kept = await self.retention.state()
+        kept, beat = await self.retention.state(), last_beat(self.section.pulse_file)
         return Status(
-            records, entries, checkpoint, epochs, alarms, spools, cosigned, witnesses, kept
+            records, entries, checkpoint, epochs, alarms, spools, cosigned, witnesses, kept, beat
         )
 
     def witness_urls(self) -> list[str]:

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from xmppgov.archive.report import Report
 from xmppgov.i18n import Texts
 from xmppgov_archive.config import ArchiveSection
+from xmppgov_archive.inspection.pulse import absence, runs
 from xmppgov_archive.inspection.service import Found, Status
 from xmppgov_archive.inspection.spools import SpoolRow, age, is_late, lateness, spool_rows
 from xmppgov_archive.inspection.stamps import stamped_days
@@ -45,6 +46,8 @@ def status_document(state: Status, section: ArchiveSection, now: int) -> dict[st
     checkpoint = state.checkpoint
     return {
         "origin": checkpoint.origin,
+        "running": runs(state.beat, now),
+        "alive": state.beat,
         "records": state.records,
         "entries": state.entries,
         "size": checkpoint.size,
@@ -78,7 +81,7 @@ def show_status(console: Console, state: Status, section: ArchiveSection, now: i
         (texts("Last time stamp"), max(stamped_days(section), default="")),
         (texts("Root"), state.checkpoint.root.hex()),
         (texts("Public key"), section.verifier_file),
-        (texts("Alarms"), sum(alarm.times for alarm in state.alarms)),
+        (texts("Alarms"), _alarms(state, section, now)),
     )
     for name, value in rows:
         facts.add_row(str(name), str(value))
@@ -96,6 +99,9 @@ def show_status(console: Console, state: Status, section: ArchiveSection, now: i
     if state.witnesses:
         console.print(_witnesses(state.witnesses))
     show_state(console, state.retention)
+    away = absence(state.beat, now)
+    if away is not None:
+        _warn(console, away)
     for alarm in state.alarms[:MOST_SHOWN]:
         text = texts(
             "ALARM: {server}: number {seq} came again with other content ({count} times).",
@@ -106,6 +112,17 @@ def show_status(console: Console, state: Status, section: ArchiveSection, now: i
         _warn(console, text)
     for text in lateness(spools, now):
         _warn(console, text)
+
+
+def _alarms(state: Status, section: ArchiveSection, now: int) -> int:
+    """Return how many things need somebody to look at once."""
+    spools = spool_rows(state.epochs, state.spools, section.allowed)
+    return (
+        sum(alarm.times for alarm in state.alarms)
+        + sum(is_late(row, now) for row in spools)
+        + sum(witness.state in ALARMS for witness in state.witnesses)
+        + (not runs(state.beat, now))
+    )
 
 
 def _warn(console: Console, text: object) -> None:
