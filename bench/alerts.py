@@ -20,7 +20,8 @@ from bench.recipients import Recipients, recipients
 from bench.report import Row, compared, span
 from bench.rounds import Contender, Rounds, in_turn, together
 from bench.servers import server
-from xmppgov.bot.bot import Bot
+from xmppgov.bot import Bot
+from xmppgov.bot.running import Running
 from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import XmppSection
 from xmppgov.demo.prosody import Prosody, write_secret
@@ -35,13 +36,13 @@ WARM = 3  # alerts of each bot after its first
 class Sender:
     """A bot with its own keys and database, and python-omemo in memory with the same to do."""
 
-    def __init__(self, jid: str, bot: Bot, database: Database, people: Recipients) -> None:
+    def __init__(self, jid: str, bot: Running, database: Database, people: Recipients) -> None:
         self._jid, self._bot, self._database, self._people = jid, bot, database, people
         self._seconds = 0.0
         self._sessions: SessionManager | None = None
         self.deliveries: list[float] = []
-        self._encrypt = bot.outbox._encrypt
-        bot.outbox._encrypt = self._timed  # type: ignore[method-assign]
+        self._encrypt = bot.outbox._encryption.commit
+        bot.outbox._encryption.commit = self._timed  # type: ignore[method-assign]
 
     async def _timed(self, *arguments: object) -> object:
         """Encrypt and commit a batch, as the outbox does, and measure only this."""
@@ -79,7 +80,7 @@ async def _render(_reference: str, _recipient: str) -> str:
 
 
 @asynccontextmanager
-async def _bot(prosody: Prosody, name: str) -> AsyncIterator[tuple[Bot, Database]]:
+async def _bot(prosody: Prosody, name: str) -> AsyncIterator[tuple[Running, Database]]:
     section = XmppSection(
         jid=f"{name}@{prosody.domain}",
         port=prosody.ports.c2s,
@@ -88,7 +89,9 @@ async def _bot(prosody: Prosody, name: str) -> AsyncIterator[tuple[Bot, Database
     )
     database = await Database.open(prosody.state / name / "bot.db", *SCHEMAS)
     introduction = Text("xmppgov", "The request is not one that this service knows.")
-    bot = Bot(section, database=database, introduction=introduction, render=_render)
+    bot = Running(
+        Bot("bench", introduction=introduction), section, database=database, render=_render
+    )
     try:
         async with bot:
             await asyncio.wait_for(bot.ready.wait(), 30)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.streams import account_section
-from xmppgov.bot.bot import Bot
+from xmppgov.bot import Bot
+from xmppgov.bot.running import Running
 from xmppgov.bot.store import SCHEMAS
 from xmppgov.demo.prosody import Prosody
 from xmppgov.i18n import Text
@@ -23,7 +24,7 @@ def sentence(english: str) -> Text:
 
 
 @asynccontextmanager
-async def running(bot: Bot) -> AsyncIterator[Bot]:
+async def running(bot: Running) -> AsyncIterator[Running]:
     """Run `bot`, from when it can be talked to."""
     async with bot:
         await asyncio.wait_for(bot.ready.wait(), 15)
@@ -32,12 +33,18 @@ async def running(bot: Bot) -> AsyncIterator[Bot]:
 
 @asynccontextmanager
 async def made_bot(
-    server: Prosody, jid: str, folder: Path, *, own: Sequence[Schema] = (), **options: Any
-) -> AsyncIterator[Bot]:
+    server: Prosody,
+    jid: str,
+    folder: Path,
+    *,
+    bot: Bot | None = None,
+    own: Sequence[Schema] = (),
+    **options: Any,
+) -> AsyncIterator[Running]:
     """A bot that is not connected yet; the same `folder` is the same bot."""
     database = await Database.open(folder / f"{jid}.sqlite", *SCHEMAS, *own)
     try:
-        options.setdefault("introduction", sentence("A bot for tests."))
-        yield Bot(account_section(server, jid), database=database, **options)
+        bot = bot or Bot("tests", introduction=sentence("A bot for tests."))
+        yield Running(bot, account_section(server, jid), database=database, **options)
     finally:
         await database.close()

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from xmppgov.bot.bot import Bot
+from xmppgov.bot import Bot
+from xmppgov.bot.running import Running
 from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import LogSection, XmppSection
 from xmppgov.i18n import Text
@@ -26,13 +27,13 @@ async def render(reference: str, recipient: str) -> str:
 
 
 @asynccontextmanager
-async def build(path: Path, section: XmppSection) -> AsyncIterator[Bot]:
+async def build(path: Path, section: XmppSection) -> AsyncIterator[Running]:
     """The bot, connected while the block runs."""
     database = await Database.open(path, *SCHEMAS)
     try:
-        introduction = Text("xmppgov", "A bot for tests.")
-        async with Bot(section, database=database, introduction=introduction, render=render) as bot:
-            yield bot
+        bot = Bot("broadcaster", introduction=Text("xmppgov", "A bot for tests."))
+        async with Running(bot, section, database=database, render=render) as running:
+            yield running
     finally:
         await database.close()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from xmppgov.archive.emitter.client import emitting
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
 from xmppgov.archive.emitter.store import Spool
-from xmppgov.bot.bot import Bot
+from xmppgov.bot import Bot
+from xmppgov.bot.running import Running
 from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import load
 from xmppgov.directory.client import DirectoryClient
@@ -41,10 +42,10 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
         database = await Database.open(config.bot.database, *SCHEMAS, SCHEMA, EMITTER)
         stack.push_async_callback(database.close)
         spool = await Spool.open(database)
-        bot = Bot(
+        bot = Running(
+            Bot("alertes", introduction=wording.usage()),
             config.xmpp,
             database=database,
-            introduction=wording.usage(),
             domains=config.bot.domains,
             render=lambda reference, recipient: alerts.render(reference, recipient),
             on_message=lambda tx, incoming: alerts.answer(tx, incoming),

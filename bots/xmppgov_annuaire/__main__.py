@@ -7,33 +7,31 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from xmppgov.bot.bot import Bot
+from xmppgov.bot.running import Running
 from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import load
-from xmppgov.directory.client import DirectoryClient
 from xmppgov.logs import configure_logging
 from xmppgov.process import run
 from xmppgov.storage.database import Database
 from xmppgov_annuaire.config import AnnuaireSettings
-from xmppgov_annuaire.search import answer_searches
-from xmppgov_annuaire.wording import INTRODUCTION
+from xmppgov_annuaire.search import BOT
 
 
 @asynccontextmanager
-async def build(config: AnnuaireSettings) -> AsyncIterator[Bot]:
+async def build(config: AnnuaireSettings) -> AsyncIterator[Running]:
     """The bot, connected and answering while the block runs."""
     database = await Database.open(config.bot.database, *SCHEMAS)
     try:
-        bot = Bot(
+        running = Running(
+            BOT,
             config.xmpp,
             database=database,
-            introduction=INTRODUCTION,
             resource="annuaire",
             domains=config.bot.domains,
+            directory=config.bot.directory,
         )
-        answer_searches(bot, DirectoryClient(bot.account, config.bot.directory))
-        async with bot:
-            yield bot
+        async with running:
+            yield running
     finally:
         await database.close()
 

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from xmppgov.bot.bot import Bot
-from xmppgov.bot.commands import Question
-from xmppgov.directory.client import DirectoryClient
+from xmppgov.bot import OPEN, Bot, Context
 from xmppgov.i18n import Text, choose_language
 from xmppgov_annuaire import wording
 
 SHOWN = 10
+BOT = Bot("annuaire", introduction=wording.INTRODUCTION)
 
 
-def answer_searches(bot: Bot, directory: DirectoryClient) -> None:
-    """Give `bot` its command; the directory decides whom it answers, and says why not."""
-
-    @bot.command(
-        "cherche",
-        aliases=("chercher", "trouve"),
-        english=("search", "find"),
-        help=wording.SEARCH_HELP,
+@BOT.command(
+    "cherche",
+    aliases=("chercher", "trouve"),
+    english=("search", "find"),
+    help=wording.SEARCH_HELP,
+    who=OPEN,
+)
+async def search(context: Context, words: str = "") -> Text | str:
+    """Answer as the directory would answer whoever asks; it decides, and says why not."""
+    assert context.directory is not None
+    assert context.asker is not None
+    if not words:
+        return wording.NOTHING_ASKED
+    page = await context.directory.search(
+        words,
+        asker=context.asker.jid,
+        most=SHOWN,
+        language=choose_language(context.language),
     )
-    async def search(question: Question) -> Text | str:
-        if not question.argument:
-            return wording.NOTHING_ASKED
-        page = await directory.search(
-            question.argument,
-            asker=question.sender,
-            most=SHOWN,
-            language=choose_language(question.language),
-        )
-        return wording.found(page, question.argument, question.language)
+    return wording.found(page, words, context.language)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.bots import made_bot, running, sentence
 from tests.people import person
-from xmppgov.bot.commands import Question
+from xmppgov.bot import OPEN, Context
 from xmppgov.demo.prosody import Prosody
 from xmppgov.errors import TooMany
 
@@ -16,16 +16,18 @@ PROSODY_MODULES = ""
 async def test_questions_are_answered(prosody: Prosody, tmp_path: Path) -> None:
     async with made_bot(prosody, BOT, tmp_path) as bot:
 
-        @bot.command("écho", english=("repeat",), help=sentence("écho WORDS: says them again"))
-        async def echo(question: Question) -> str:
-            return f"{question.sender} dit {question.argument}"
+        @bot.bot.command(
+            "écho", english=("repeat",), help=sentence("écho WORDS: says them again"), who=OPEN
+        )
+        async def echo(context: Context, words: str) -> str:
+            return f"{context.asker.jid} dit {words}"
 
-        @bot.command("panne", help=sentence("panne: breaks"))
-        async def broken(question: Question) -> str:
-            raise KeyError(question.argument)
+        @bot.bot.command("panne", help=sentence("panne: breaks"), who=OPEN)
+        async def broken(context: Context, words: str) -> str:
+            raise KeyError(words)
 
-        @bot.command("trop", help=sentence("trop: is refused"))
-        async def refused(question: Question) -> str:
+        @bot.bot.command("trop", help=sentence("trop: is refused"), who=OPEN)
+        async def refused(context: Context) -> str:
             raise TooMany(sentence("Not so fast."))
 
         async with running(bot), person(prosody, ALICE, tmp_path) as alice:
@@ -47,9 +49,9 @@ async def test_plaintext_never_reaches_a_command(prosody: Prosody, tmp_path: Pat
     asked: list[str] = []
     async with made_bot(prosody, BOT, tmp_path) as bot:
 
-        @bot.command("écho", help=sentence("écho"))
-        async def echo(question: Question) -> str:
-            asked.append(question.argument)
+        @bot.bot.command("écho", help=sentence("écho"), who=OPEN)
+        async def echo(context: Context, words: str) -> str:
+            asked.append(words)
             return "oui"
 
         async with running(bot), person(prosody, BOB, tmp_path) as bob:
@@ -63,9 +65,9 @@ async def test_strangers_are_not_read(prosody: Prosody, tmp_path: Path) -> None:
     asked: list[str] = []
     async with made_bot(prosody, BOT, tmp_path, domains=("ailleurs.localhost",)) as bot:
 
-        @bot.command("écho", help=sentence("écho"))
-        async def echo(question: Question) -> str:
-            asked.append(question.argument)
+        @bot.bot.command("écho", help=sentence("écho"), who=OPEN)
+        async def echo(context: Context, words: str) -> str:
+            asked.append(words)
             return "oui"
 
         async with running(bot), person(prosody, BOB, tmp_path) as bob:

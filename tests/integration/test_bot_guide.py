@@ -6,7 +6,9 @@ from pathlib import Path
 from tests.bots import running
 from tests.people import person
 from tests.streams import account_section
+from xmppgov.bot import Bot
 from xmppgov.bot.outbox.model import State
+from xmppgov.bot.running import Running
 from xmppgov.bot.store import SCHEMAS
 from xmppgov.config import load
 from xmppgov.demo.prosody import Prosody
@@ -30,8 +32,10 @@ async def test_the_example_runs(prosody: Prosody, tmp_path: Path) -> None:
     names: dict[str, object] = {}
     exec(block("python"), names)
     database = await Database.open(tmp_path / "guide.sqlite", *SCHEMAS)
-    bot = names["make_bot"](account_section(prosody, BOT), database)
-    async with running(bot), person(prosody, ALICE, tmp_path) as alice:
+    bot = names["bot"]
+    assert isinstance(bot, Bot)
+    made = Running(bot, account_section(prosody, BOT), database=database)
+    async with running(made), person(prosody, ALICE, tmp_path) as alice:
         await alice.send(BOT, "heure")
         await alice.wait_for(":")
     await database.close()

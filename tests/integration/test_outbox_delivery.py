@@ -9,9 +9,9 @@ from pathlib import Path
 from tests.bots import made_bot, running
 from tests.people import person
 from tests.streams import read
-from xmppgov.bot.bot import Bot
 from xmppgov.bot.model import Incoming
 from xmppgov.bot.outbox.model import State
+from xmppgov.bot.running import Running
 from xmppgov.demo.prosody import Prosody
 from xmppgov.storage.database import Database
 
@@ -26,13 +26,13 @@ async def render(reference: str, recipient: str) -> str:
     return f"texte de {reference} pour {recipient}"
 
 
-async def queue(bot: Bot, database: Database, reference: str, people: Iterable[str]) -> None:
+async def queue(bot: Running, database: Database, reference: str, people: Iterable[str]) -> None:
     async with database.transaction() as tx:
         await bot.outbox.add(tx, reference=reference, recipients=people, expires=time.time() + 3600)
     bot.outbox.wake()
 
 
-async def until(bot: Bot, reference: str, wanted: Callable[[dict[State, int]], bool]) -> None:
+async def until(bot: Running, reference: str, wanted: Callable[[dict[State, int]], bool]) -> None:
     async with asyncio.timeout(20):
         while not wanted(await bot.outbox.counts(reference)):
             await asyncio.sleep(0.05)

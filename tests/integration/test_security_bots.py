@@ -11,7 +11,7 @@ from tests.bots import made_bot, running, sentence
 from tests.messages import LEGACY
 from tests.omemo_nodes import DEVICES, PUBSUB, request
 from tests.people import person
-from xmppgov.bot.commands import Question
+from xmppgov.bot import OPEN, Context
 from xmppgov.demo.prosody import Prosody
 from xmppgov.omemo.bundle import MOST_DEVICES
 
@@ -34,9 +34,9 @@ async def test_a_malformed_message_is_passed_over(
 ) -> None:
     async with made_bot(prosody, BOT, tmp_path) as bot:
 
-        @bot.command("écho", help=sentence("écho"))
-        async def echo(question: Question) -> str:
-            return f"dit {question.argument}"
+        @bot.bot.command("écho", help=sentence("écho"), who=OPEN)
+        async def echo(context: Context, words: str) -> str:
+            return f"dit {words}"
 
         async with running(bot), person(prosody, MALLORY, tmp_path) as mallory:
             mallory.account.send_raw(

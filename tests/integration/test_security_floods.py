@@ -14,8 +14,8 @@ from tests.bots import made_bot, running
 from tests.messages import CIPHERTEXT
 from tests.omemo_nodes import DEVICES, request
 from tests.people import OmemoPerson, person
-from xmppgov.bot.bot import Bot
 from xmppgov.bot.model import Incoming
+from xmppgov.bot.running import Running
 from xmppgov.demo.prosody import Prosody
 from xmppgov.omemo.errors import Disconnected
 from xmppgov.omemo.plugin import TRIES, Omemo
@@ -27,7 +27,7 @@ PROSODY_MODULES = ""
 DEPTH = 20
 
 
-async def _arrived(bot: Bot, who: OmemoPerson) -> None:
+async def _arrived(bot: Running, who: OmemoPerson) -> None:
     """Wait until the bot's stream has brought what `who` sent so far."""
     await request(who.account, "get", '<ping xmlns="urn:xmpp:ping"/>')
     await request(bot.account, "get", '<ping xmlns="urn:xmpp:ping"/>')

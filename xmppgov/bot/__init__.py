@@ -1,1 +1,6 @@
-"""A framework for bots: commands, OMEMO, a durable outbox, each in the bot's own database."""
+"""The framework for bots. What an author needs of it is here; the parts have their own modules."""
+
+from xmppgov.bot.context import Context
+from xmppgov.bot.definition import OPEN, Bot
+
+__all__ = ["OPEN", "Bot", "Context"]

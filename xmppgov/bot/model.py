@@ -13,3 +13,4 @@ class Incoming:
     text: str
     language: str | None  # RFC 5646 tag of the stanza
     stanza_id: str  # the same when the server delivers the message again
+    room: str | None = None  # None 1:1

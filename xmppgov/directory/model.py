@@ -56,6 +56,7 @@ class Post:
     name: str
     title: str
     role: str = MEMBER
+    within: tuple[str, ...] = ()  # the bodies above `body`, the nearest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,35 +5,53 @@ from xml.etree import ElementTree as ET
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from xmppgov.bot.commands import Command, Commands, Question, fold
 from xmppgov.bot.limits import Limit
+from xmppgov.bot.questions.dispatch import Commands
+from xmppgov.bot.questions.model import Command, fold
 from xmppgov.bot.stanza import FALLBACK, encrypted_message, read
 from xmppgov.i18n import Text
 
 
-def commands() -> Commands:
-    async def answer(question: Question) -> str:
-        return f"{question.argument}|{question.language}"
+async def nothing(_context: object) -> None:
+    """Do nothing."""
 
+
+SORT = Command("Démêle", Text("xmppgov", "démêle X"), nothing, ("trie",), ("sort",))
+OTHER = Command("Secret", Text("xmppgov", "secret"), nothing)
+
+
+def commands() -> Commands:
     made = Commands(Text("xmppgov", "Introduction"))
-    made.add(Command("Démêle", ("trie",), ("sort",), Text("xmppgov", "démêle X"), answer))
+    made.add(SORT)
+    made.add(OTHER)
     return made
 
 
-async def test_case_and_accents_do_not_matter() -> None:
-    assert await commands().answer("a@x", " DEMELE  un deux ", "en") == "un deux|fr"
-    assert await commands().answer("a@x", "/sort x", "fr") == "x|en"
+def test_case_and_accents_do_not_matter() -> None:
+    asked = commands().find(" DEMELE  un deux ", "en")
+    assert asked is not None
+    assert (asked.command, asked.text, asked.language) == (SORT, "un deux", "fr")
+    asked = commands().find("/sort x", "fr")
+    assert asked is not None
+    assert asked.language == "en"
 
 
-async def test_the_unknown_is_explained() -> None:
-    assert await commands().answer("a@x", "aide", "en") == "Introduction\n• démêle X"
-    said = str(await commands().answer("a@x", "demelle x", "fr"))
+def test_the_unknown_is_explained() -> None:
+    assert commands().explain("aide", "en", [SORT]) == "Introduction\n• démêle X"
+    said = commands().explain("demelle x", "fr", [SORT])
     assert said.startswith("Voulez-vous dire « Démêle » ?")
 
 
+def test_what_somebody_may_not_ask_is_not_proposed() -> None:
+    said = commands().explain("secrat", "fr", [SORT])
+    assert "Voulez-vous" not in said
+    assert "secret" not in said
+
+
 @given(st.text())
-async def test_no_text_breaks_it(text: str) -> None:
-    assert await commands().answer("a@x", text, None)
+def test_no_text_breaks_it(text: str) -> None:
+    made = commands()
+    assert made.find(text, None) or made.explain(text, None, [SORT])
 
 
 @given(st.text())

@@ -1,12 +1,12 @@
-"""A bot: one account that talks OMEMO 1:1, with commands, a durable outbox and its own database."""
+"""A bot that runs: one account that talks OMEMO, with a durable outbox and its own database."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import time
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -14,10 +14,10 @@ import structlog
 
 from xmppgov.bot.account import BotAccount
 from xmppgov.bot.archive import OwnArchive
-from xmppgov.bot.commands import Command, Commands, Handler
+from xmppgov.bot.context import Context
+from xmppgov.bot.definition import Bot, Job
 from xmppgov.bot.deliveries import Deliveries
 from xmppgov.bot.inbox import Inbox, OnMessage
-from xmppgov.bot.limits import Limit
 from xmppgov.bot.lock import only_process
 from xmppgov.bot.model import Incoming
 from xmppgov.bot.notices import Notices
@@ -25,30 +25,34 @@ from xmppgov.bot.outbox.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.outbox.encryption import Render
 from xmppgov.bot.outbox.outbox import Outbox
 from xmppgov.bot.outbox.store import AwaitedStore
+from xmppgov.bot.permissions.client import Actors
+from xmppgov.bot.permissions.model import Rule
+from xmppgov.bot.router import Router
+from xmppgov.clock import Clock, SystemClock
 from xmppgov.config import XmppSection
-from xmppgov.errors import RemoteFault, Unreachable
-from xmppgov.i18n import Text, Texts
+from xmppgov.directory.client import DirectoryClient
 from xmppgov.omemo.plugin import enable_omemo
 from xmppgov.omemo.store import OmemoStore
 from xmppgov.storage.database import Database
 
 log = structlog.get_logger()
-texts = Texts("xmppgov")
 
 TROUBLE = 5.0  # seconds between logins that do not succeed
 AT_ONCE = 32  # questions that are being answered
-__all__ = ["Bot", "OnAccepted", "OnMessage", "Render"]
 
 
-class Bot:
-    """An account with commands and an outbox: `async with Bot(…)` connects and runs it.
+class Running:
+    """An account with commands and an outbox: `async with Running(…)` connects and runs it.
 
     Args:
+        bot: what it is.
         section: the account; the resource is `resource` and must not change between runs.
-        database: opened with `SCHEMAS` of `xmppgov.bot.store`, then the
-            owner's own; nobody else may open it for writing.
-        introduction: the first line of the help, which says what the bot is for.
+        database: opened with `SCHEMAS` of `xmppgov.bot.store`, then the bot's own; nobody else may
+            open it for writing.
         domains: whose messages are read; by default those of the bot's own domain.
+        directory: the directory's address; without one nobody's posts are known.
+        rules: the configuration's permissions.
+        settings: the bot's own settings, for its functions.
         render: gives the texts of the outbox; needed only where `outbox.add` is used.
         on_message: see `OnMessage`.
         on_accepted: see `OnAccepted`.
@@ -56,37 +60,59 @@ class Bot:
 
     def __init__(
         self,
+        bot: Bot,
         section: XmppSection,
         *,
         database: Database,
-        introduction: Text,
         resource: str = "bot",
         domains: Collection[str] = (),
+        directory: str | None = None,
+        rules: Sequence[Rule] = (),
+        settings: Any = None,
         render: Render | None = None,
         on_message: OnMessage | None = None,
         on_accepted: OnAccepted | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self._database = database
+        self.bot, self._database, self._clock = bot, database, clock or SystemClock()
         self.account = BotAccount(section, resource)
         self._archive = OwnArchive(self.account, self.account.bare)
         self._omemo = enable_omemo(
             self.account, OmemoStore(database), database, on_keys=self._keys_appeared
         )
-        self.outbox = Outbox(
-            database=database,
+        self.outbox = self._make_outbox(render, on_accepted)
+        self.directory = DirectoryClient(self.account, directory) if directory else None
+        self._inbox = self._make_inbox(domains, on_message)
+        self._context = Context(database, self._clock, settings, self.directory)
+        ask = self.directory.person if self.directory else None
+        self._router = Router(bot, self._context, Actors(ask, self._clock), rules=rules)
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+        self._logins = 0
+        self.ready = asyncio.Event()  # set while keys are published and the outbox sends
+        self._listen()
+
+    def _make_outbox(self, render: Render | None, on_accepted: OnAccepted | None) -> Outbox:
+        acceptance = Acceptance(
+            store=AwaitedStore(self._database),
+            archive=self._archive,
+            deliveries=Deliveries(self.account),
+            on_accepted=on_accepted,
+        )
+        return Outbox(
+            database=self._database,
             omemo=self._omemo,
             account=self.account,
-            acceptance=Acceptance(
-                store=AwaitedStore(database),
-                archive=self._archive,
-                deliveries=Deliveries(self.account),
-                on_accepted=on_accepted,
-            ),
+            acceptance=acceptance,
             render=render,
             notices=Notices(),
+            clock=self._clock,
         )
-        self._inbox = Inbox(
-            database=database,
+
+    def _make_inbox(self, domains: Collection[str], on_message: OnMessage | None) -> Inbox:
+        return Inbox(
+            database=self._database,
             omemo=self._omemo,
             account=self.account,
             archive=self._archive,
@@ -95,39 +121,13 @@ class Bot:
             on_message=on_message,
             on_question=self._question,
         )
-        self._commands = Commands(introduction)
-        self._limit = Limit(burst=10, rate=0.5)
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stack = AsyncExitStack()
-        self._logins = 0
-        self.ready = asyncio.Event()  # set while keys are published and the outbox sends
-        self._listen()
 
-    def command(
-        self,
-        word: str,
-        *,
-        aliases: tuple[str, ...] = (),
-        english: tuple[str, ...] = (),
-        help: Text,
-    ) -> Callable[[Handler], Handler]:
-        """Make the decorated function answer messages that begin with `word` or another name of it.
-
-        Case and accents do not matter. Whoever uses an `english` word is answered in English.
-        `help` shows how to use it, in both languages.
-        """
-
-        def add(handler: Handler) -> Handler:
-            self._commands.add(Command(word, aliases, english, help, handler))
-            return handler
-
-        return add
-
-    async def __aenter__(self) -> Bot:
+    async def __aenter__(self) -> Running:
         self._stack.enter_context(only_process(self._database.path))
         for work in (self._inbox.run(), self.outbox.run(), self.outbox.keep_account()):
             self._start(work)
+        for job in self.bot.jobs:
+            self._start(repeat(job, self._context))
         self.account.start()
         return self
 
@@ -165,7 +165,7 @@ class Bot:
             if login == self._logins and self.account.online.is_set():
                 reference = secrets.token_hex(4)
                 log.error("the login did not succeed", reference=reference, exc_info=error)
-                await asyncio.sleep(TROUBLE)
+                await self._clock.sleep(TROUBLE)
                 self.account.abort()
         else:
             self.ready.set()
@@ -182,36 +182,33 @@ class Bot:
     # ------------------------------------------------------------------ questions
 
     def _question(self, incoming: Incoming) -> None:
-        if self._commands:
+        if self.bot.commands:
             self._start(self._answer(incoming))
 
     async def _answer(self, incoming: Incoming) -> None:
         async with self._slots:
-            said = await self._say(incoming)
-            language = self._commands.language(incoming.text, incoming.language)
-            text = said.in_language(language) if isinstance(said, Text) else said
-            try:
-                await self.outbox.reply(incoming.sender, text, incoming.stanza_id)
-            except Exception as error:
-                reference = secrets.token_hex(4)
-                log.error("an answer was not sent", reference=reference, exc_info=error)
+            if text := await self._router.answer(incoming):
+                await self._reply(incoming, text)
 
-    async def _say(self, incoming: Incoming) -> Text | str:
-        if not self._limit.allow(incoming.sender, time.monotonic()):
-            return texts("You ask faster than I may answer; try again in a moment.")
+    async def _reply(self, incoming: Incoming, text: str) -> None:
         try:
-            return await self._commands.answer(incoming.sender, incoming.text, incoming.language)
-        except (RemoteFault, Unreachable) as fault:
-            return fault.text
+            await self.outbox.reply(incoming.sender, text, incoming.stanza_id)
         except Exception as error:
             reference = secrets.token_hex(4)
-            log.error("a command failed", reference=reference, exc_info=error)
-            return texts(
-                "An internal error occurred; the operator finds it in the log under {reference}.",
-                reference=reference,
-            )
+            log.error("an answer was not sent", reference=reference, exc_info=error)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def repeat(job: Job, context: Context) -> None:
+    """Do a job each period, until cancelled; one that fails is done again at its next time."""
+    while True:
+        await context.clock.sleep(job.period / timedelta(seconds=1))
+        try:
+            await job.action(context)
+        except Exception as error:
+            reference = secrets.token_hex(4)
+            log.error("a job failed", job=job.name, reference=reference, exc_info=error)

@@ -1,0 +1,1 @@
+"""What people can ask a bot: words, typed arguments, help in their language."""
