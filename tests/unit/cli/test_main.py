@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+import tomllib
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
-import typer
 
 from xmppgov.cli import installed, main
-from xmppgov.cli.installed import COMMANDS, InstalledCommands
+from xmppgov.cli.installed import COMMANDS, SERVICES, InstalledCommands
+
+ROOT = Path(__file__).parents[3]
 
 
 def xmppgov(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -75,16 +78,38 @@ def test_misuse_is_said_in_the_terminal_s_language(
         assert "archive" in done.stderr.splitlines()[0]  # how it is used
 
 
-def test_an_interrupted_question_ends_as_a_shell_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(**_options: object) -> None:
-        raise typer.Abort
+def test_an_interrupted_question_ends_as_a_shell_says_it(tmp_path: Path) -> None:
+    """Ctrl-C at a real terminal, while a real command asks for a passphrase."""
+    key = tmp_path / "dpo.key"
+    process, terminal = pty.fork()
+    if not process:
+        arguments = ("archive", "officers", "key", "--role", "dpo", "--out", str(key))
+        os.execv(sys.executable, [sys.executable, "-m", "xmppgov.cli.main", *arguments])
+    shown = b""
+    while not shown.rstrip().endswith(b":"):
+        shown += os.read(terminal, 1024)
+    os.write(terminal, b"\x03")
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert not key.exists()
 
-    monkeypatch.setattr(main, "app", interrupted)
-    monkeypatch.setattr(main, "services", typer.Typer)
-    monkeypatch.setattr(interrupted, "add_typer", lambda *_a, **_o: None, raising=False)
-    with pytest.raises(SystemExit) as ended:
-        main.run()
-    assert ended.value.code == 130
+
+def test_what_is_installed_is_what_the_package_says() -> None:
+    """Each real entry point is listed and can be loaded."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for group in (COMMANDS, SERVICES):
+        found = installed.find(group)
+        assert {e.name: e.value for e in found.values()} == project["entry-points"][group]
+        assert all(callable(entry.load()) for entry in found.values())
+    (root,) = entry_points(group="console_scripts", name="xmppgov")
+    assert root.value == project["scripts"]["xmppgov"]
+    assert root.load() is main.run
+    script = Path(sys.executable).with_name("xmppgov")
+    for arguments, group in (((), COMMANDS), (("run",), SERVICES)):
+        done = subprocess.run([script, *arguments, "--help"], capture_output=True, text=True)
+        listed = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
+        assert listed >= set(project["entry-points"][group])
 
 
 def test_a_broken_configuration_is_one_line_and_two(tmp_path: Path) -> None:

@@ -135,6 +135,21 @@ def test_a_key_is_never_overwritten_and_a_passphrase_is_long(tmp_path: Path, phr
     assert isinstance(run(*other, "--passphrase-file", str(phrase)).exception, ConfigurationError)
 
 
+def test_a_passphrase_costs_what_a_guess_has_to_cost(
+    tmp_path: Path, phrase: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command's own: 2**17 rounds of scrypt, 128 MB, and nothing less opens the key."""
+    monkeypatch.setattr(keys, "make_key", make_key)
+    out = tmp_path / "x.key"
+    words = ("officers", "key", "--role", "dpo", "--out", str(out))
+    assert run(*words, "--passphrase-file", str(phrase)).exit_code == 0
+    made = keys.read_key(out)
+    assert made.cost == 17
+    assert open_key(made, PHRASE).public.raw.hex() == made.public
+    with pytest.raises(KeyBroken):
+        open_key(made.model_copy(update={"cost": 10}), PHRASE)
+
+
 def test_a_passphrase_from_a_descriptor(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     threading.Thread(target=lambda: (os.write(writing, PHRASE.encode()), os.close(writing))).start()
