@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Self
 
@@ -13,7 +14,7 @@ from xmppgov_archive.retention.erasing.store import ErasingStore
 from xmppgov_archive.retention.service import Holds
 
 log = structlog.get_logger()
-TICK, RETRY = 10.0, 1.0  # seconds
+TICK, RETRY, LONGEST = 10.0, 1.0, 600.0  # seconds
 
 
 class Rounds:
@@ -39,20 +40,35 @@ class Rounds:
         self._wanted.set()
 
     async def _go(self) -> None:
+        failed = 0
         while True:
             self._wanted.clear()
-            pause = TICK if await self._round() else RETRY
+            failed = 0 if await self._round() else failed + 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause):  # `wait_for` may swallow a cancellation
+                async with asyncio.timeout(pause(failed)):  # `wait_for` may swallow a cancellation
                     await self._wanted.wait()
 
     async def _round(self) -> bool:
         """Do what there is to do; False where something failed and is worth another attempt."""
+        done = await _tried(self._holds.end_what_is_over())
         try:
-            await self._holds.end_what_is_over()
-            for erasure in await self._store.undone():
-                await self._erasing.carry_out(erasure)
+            undone = await self._store.undone()
         except Exception as error:
-            log.error("an erasure cannot go on for now", reason=type(error).__name__)
+            log.error("erasures cannot be read for now", reason=type(error).__name__)
             return False
-        return True
+        return all([await _tried(self._erasing.carry_out(one)) for one in undone]) and done
+
+
+def pause(failed: int) -> float:
+    """Return the seconds until the next round, behind so many that failed one after the other."""
+    return min(RETRY * 2.0 ** min(failed - 1, 30), LONGEST) if failed else TICK
+
+
+async def _tried(work: Awaitable[object]) -> bool:
+    """Tell whether it could be done; what cannot keeps nothing else from being done."""
+    try:
+        await work
+    except Exception as error:
+        log.error("an erasure cannot go on for now", reason=type(error).__name__)
+        return False
+    return True
