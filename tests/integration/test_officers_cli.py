@@ -136,6 +136,9 @@ async def test_from_keys_to_an_answer(machines: Machines) -> None:
         assert out.stat().st_mode & 0o077 == 0
         shown = await run("answer", number, who="juge")
         assert max(map(len, shown.splitlines())) <= 80
+        assert {row["kind"] for row in table} == {"msg.direct"}
+        assert "msg.direct" not in shown
+        assert shown.count("alice@gov.localhost") == 120
     assert PHRASE not in "".join(machines.said)
 
 

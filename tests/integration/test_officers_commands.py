@@ -64,7 +64,13 @@ async def test_a_request_two_codes_and_an_answer_page_by_page(ministry: World) -
         found += answer.rows
     assert {row["from"] for row in found} == {ALICE}
     assert len({row["index"] for row in found}) == 120
-    with pytest.raises(NotFound):  # it is not theirs, and they are offered none
+    assert {row["kind"] for row in found} == {"message", "message to a room"}
+    assert {row["encryption"] for row in found} == {"encrypted (OMEMO)"}
+    for_programs = {"request": [number], "page": ["1"], "codes": ["1"]}
+    coded = (await ministry.run("juge", "answer", for_programs)).rows
+    assert {row["kind"] for row in coded} <= {"msg.direct", "msg.room"}
+    assert {row["encryption"] for row in coded} == {"omemo:0"}
+    with pytest.raises(NotFound, match="Only who asked"):  # they are offered none
         await ministry.run("archives", "answer", {"request": [number]})
     with pytest.raises(BadRequest):
         await ministry.run("juge", "answer", {"request": [number], "page": ["0"]})

@@ -53,7 +53,14 @@ class Screen:
         self.say()
         self.say(texts("The archive's public key: {key}", key=ready.verifier_key))
         self.say(texts("Its public log, with three witnesses: {url}", url=log_url(ready.ports)))
+        self.say(GROUPS)
         self.say(texts("Ctrl-C stops everything; started again, it goes on with what it had."))
+
+
+GROUPS = texts(
+    "This demo archives its parliamentary groups in full (metadata, never content), to have "
+    "something to show; by default groups are only counted."
+)
 
 
 def _suggestions(ready: Ready) -> list[Text]:

@@ -210,11 +210,15 @@ async def _export(
             clock=lambda: time.time_ns() // 1_000_000,
             watermark=lambda: secrets.token_hex(16),
         )
+        waiting = texts("Waiting for the witnesses")
         with _progress(quiet) as show, _new_file(out) as temporary:
-            waiting = texts("Waiting for the witnesses")
-            async with exporter.opened(
-                wanted, wait, lambda done, of: show(str(waiting), done, of)
-            ) as opened:
+            say = _once(texts("{what}, at most {n} s.", what=waiting, n=round(wait)))
+
+            def waits(done: int, of: int) -> None:
+                say()
+                show(str(waiting), done, of)
+
+            async with exporter.opened(wanted, wait, waits) as opened:
                 await _write(opened, how, temporary, show)
                 return opened.manifest.document()
     finally:
@@ -241,6 +245,18 @@ async def _write(
             show(text, done, total)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _once(text: Text) -> Callable[[], None]:
+    """Return what says a sentence at its first call, where no bar can show that one waits."""
+    console = Console(stderr=True)
+    left = iter(() if console.is_terminal else (text,))
+
+    def say() -> None:
+        for sentence in left:
+            console.print(str(sentence), markup=False, highlight=False)
+
+    return say
 
 
 @contextmanager

@@ -92,8 +92,8 @@ class Found(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The kind without its family where that is a message's."""
-        return str(self.record["kind"]).removeprefix("msg.")
+        """The kind's code."""
+        return str(self.record["kind"])
 
     @property
     def sender(self) -> str:

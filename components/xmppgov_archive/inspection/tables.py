@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from xmppgov.archive.report import Report
-from xmppgov.i18n import Texts
+from xmppgov.i18n import Texts, terminal_language
 from xmppgov_archive.config import ArchiveSection
 from xmppgov_archive.inspection.pulse import absence, runs
 from xmppgov_archive.inspection.service import Found, Status
 from xmppgov_archive.inspection.spools import SpoolRow, age, is_late, lateness, spool_rows
 from xmppgov_archive.inspection.stamps import stamped_days
+from xmppgov_archive.inspection.words import worded
 from xmppgov_archive.log.store import ALARMS, WitnessState
 from xmppgov_archive.retention.tables import (
     erasure_document,
@@ -271,10 +272,15 @@ def _more(console: Console, count: int) -> None:
 
 def show_rows(console: Console, rows: Sequence[Found], more: bool) -> None:
     """Print `archive query`."""
+    language = terminal_language()
     table = _table(texts("Time (UTC)"), texts("Kind"), texts("From"), texts("To"), texts("Entry"))
     for row in rows:
         table.add_row(
-            _moment(row.t), row.kind, _short(row.sender), _short(row.target), str(row.idx)
+            _moment(row.t),
+            worded("kind", row.kind, language),
+            _short(row.sender),
+            _short(row.target),
+            str(row.idx),
         )
     if not rows:
         nothing = texts("Nothing was found; check the days, the room and the unit.")

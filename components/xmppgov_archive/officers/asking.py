@@ -24,6 +24,7 @@ from xmppgov_archive.officers.account import AccountSection, connected, needed, 
 from xmppgov_archive.officers.model import NODES, PAGE
 
 texts = Texts("xmppgov_archive")
+WIDEST = 10_000  # columns that no row needs
 SHORT = 8  # digits of a request's number
 TextOption = Annotated[
     Path | None,
@@ -105,7 +106,8 @@ def answer(
     out: Annotated[Path | None, typer.Option(help="Write to this new file, for you only.")] = None,
 ) -> None:
     """Read the answer to a granted request; each line set says for whom and for which request."""
-    pages = connected(needed(account), lambda client: _pages(client, number[:SHORT].lower()))
+    codes = form != "table"
+    pages = connected(needed(account), lambda client: _pages(client, number[:SHORT].lower(), codes))
     if form == "table" and out is None:
         for page in pages:
             _table(page, ("time", "kind", "from", "to", "room"))
@@ -130,11 +132,11 @@ def read_request(account: AccountSection, number: str) -> str:
     return "".join(_run(account, "show", {"request": [number[:SHORT].lower()]}).fields["text"])
 
 
-async def _pages(client: CommandClient, number: str) -> list[Reply]:
-    """Return all pages of an answer."""
+async def _pages(client: CommandClient, number: str, codes: bool) -> list[Reply]:
+    """Return all pages of an answer, in code words where a program reads them."""
     pages: list[Reply] = []
     while not pages or len(pages[-1].rows) == PAGE:
-        values = {"request": [number], "page": [str(len(pages) + 1)]}
+        values = {"request": [number], "page": [str(len(pages) + 1)], "codes": [str(int(codes))]}
         pages.append(await client.run(NODES + "answer", [values]))
     return pages if len(pages) == 1 or pages[-1].rows else pages[:-1]
 
@@ -175,7 +177,7 @@ def asked(account: AccountSection, name: str, form: Values, out: Path | None = N
 
 def answered(account: AccountSection, number: str) -> list[dict[str, str]]:
     """Return the rows of the answer to a granted request."""
-    pages = connected(account, lambda client: _pages(client, number[:SHORT].lower()))
+    pages = connected(account, lambda client: _pages(client, number[:SHORT].lower(), True))
     return [row for page in pages for row in page.rows]
 
 
@@ -213,8 +215,23 @@ def _table(reply: Reply, columns: Sequence[str]) -> None:
         table.add_column(title, overflow="fold", no_wrap=whole)
     for row in reply.rows:
         table.add_row(*(printable(row.get(name, "")) for name in shown))
-    if shown:
-        Console().print(table, markup=False, highlight=False)
+    console = Console()
+    wide = console.options.update(width=WIDEST)
+    if shown and console.measure(table, options=wide).maximum <= console.width:
+        console.print(table, markup=False, highlight=False)
+    elif shown:
+        _blocks(console, reply, shown)
+
+
+def _blocks(console: Console, reply: Reply, shown: Sequence[str]) -> None:
+    """Print a line for each value where a table is too wide, so that addresses can be copied."""
+    for row in reply.rows:
+        for name in shown:
+            if row.get(name):
+                title = _TITLES[name].in_language(terminal_language())
+                line = f"{title}: {printable(row[name])}"
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print()
 
 
 def say(text: Text | str) -> None:

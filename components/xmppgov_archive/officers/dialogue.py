@@ -33,7 +33,8 @@ from xmppgov.archive.request import (
 from xmppgov.bot.limits import Limit
 from xmppgov.errors import BadRequest, NotFound, TooMany
 from xmppgov.i18n import Text, Texts
-from xmppgov_archive.officers.model import NODES, PAGE, POOL, Standing, State
+from xmppgov_archive.inspection.words import worded
+from xmppgov_archive.officers.model import NODES, PAGE, POOL, Column, Standing, State
 from xmppgov_archive.officers.policy import APPROVALS, REQUESTERS, WAITING, missing
 from xmppgov_archive.officers.scopes import check_addresses, check_days
 from xmppgov_archive.officers.service import Made, Requests
@@ -44,6 +45,9 @@ ROWS, DAYS = 100, 7  # what a new form proposes
 WHOSE = texts(
     "This command is for the archive's officers, or those who may ask them; its configuration "
     "names their accounts, [archive.officers]."
+)
+NOT_YOURS = texts(
+    "None of your requests has an answer now. Only who asked reads an answer, for a short time."
 )
 STATE_TEXTS = {
     State.OPEN: texts("waits for two officers"),
@@ -205,7 +209,8 @@ class Dialogue:
     async def choose_granted(self, session: Session, _values: Values) -> Page:
         """Ask for one of the answers that can be read, and for a part of it."""
         page = Field("page", texts("Page"), value=("1",))
-        return await self._choose(session, {State.GRANTED}, page, last=True, own=True)
+        codes = Field("codes", texts("Code words, for programs"), "boolean", ("0",))
+        return await self._choose(session, {State.GRANTED}, page, codes, last=True, own=True)
 
     async def _choose(
         self,
@@ -221,7 +226,7 @@ class Dialogue:
             if standing.state in states and (not own or standing.requester == session.bare)
         ]
         if not options:
-            raise NotFound(texts("There is no such request now."))
+            raise NotFound(NOT_YOURS if own else texts("There is no such request now."))
         field = Field(
             "request", texts("Request"), "list-single", (options[0].value,), True, options
         )
@@ -271,9 +276,12 @@ class Dialogue:
     async def answer(self, session: Session, values: Values) -> Page:
         """Show an answer."""
         standing = await self._requests.find(one(values, "request"))
-        return await self._answered(standing, session, _page(values))
+        codes = one(values, "codes") in ("1", "true")
+        return await self._answered(standing, session, _page(values), codes=codes)
 
-    async def _answered(self, standing: Standing, session: Session, page: int = 1) -> Done:
+    async def _answered(
+        self, standing: Standing, session: Session, page: int = 1, *, codes: bool = False
+    ) -> Done:
         """Return a page of an answer, which says for whom, when and for which request it is."""
         _, answer = await self._requests.answer(standing.hash, session.bare)
         mark = texts(
@@ -293,7 +301,19 @@ class Dialogue:
         )
         columns = [(column.name, column.title) for column in answer.columns]
         rows = answer.rows[(page - 1) * PAGE : page * PAGE]
-        return Done(note, Table(columns, rows, mark))
+        said = rows if codes else _said(answer.columns, rows, session.language)
+        return Done(note, Table(columns, said, mark))
+
+
+def _said(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], language: str | None
+) -> list[list[str]]:
+    """Return rows in the reader's words."""
+    names = [column.name for column in columns]
+    return [
+        [worded(name, cell, language) for name, cell in zip(names, row, strict=True)]
+        for row in rows
+    ]
 
 
 def _access_scope(values: Values, today: str) -> Scope:

@@ -169,6 +169,8 @@ def test_it_waits_for_the_witnesses_and_says_when_they_do_not_come(full: Place) 
     done = export(full, "--wait", "0.3")
     assert isinstance(done.exception, CheckFailed)
     assert "0 of 19" in str(done.exception)
+    assert len(done.stderr.splitlines()) == 1  # said once, while it waits
+    assert "0 s" in done.stderr
     assert not (full.folder / "export").exists()
 
     async def later() -> None:
