@@ -143,6 +143,8 @@ class Log:
             entries = self.bundle(start // 256)
             for index, entry in enumerate(entries or [], start):
                 self.audit.attempt(f"entry {index}", self.entry, index, entry)
+            packed = [len(entry).to_bytes(2, "big") + entry for entry in entries or []]
+            self.older("entries", start // 256, packed)
             hashes = [sha256(b"\0" + entry).digest() for entry in entries or []]
             self.row.append(tree_hash(hashes) if entries else None)
             if entries is None:
@@ -187,6 +189,15 @@ class Log:
             self.audit.say(path, "tile-missing", "the file is not there")
         elif hashes and (data[:size] if full else data) != b"".join(hashes):
             self.audit.say(path, "tile-changed", "it is not what the entries give")
+        self.older(level, index, hashes)
+
+    def older(self, level, index, parts):
+        """ "Logs MUST serve partial tiles corresponding to tree sizes" of earlier checkpoints"""
+        for width in range(1, len(parts)) if len(parts) < 256 else ():
+            path = tile_path(level, index, width)
+            file = self.folder / path
+            if file.is_file() and file.read_bytes() != b"".join(parts[:width]):
+                self.audit.say(path, "tile-changed", "it is not what the entries give")
 
     def file(self, level, index, width):
         """ "partial tiles MAY be deleted once the corresponding full tile is available" """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from xmppgov.archive.checkpoints import NO_COSIGNERS, CheckpointCheck
 from xmppgov.archive.counters import Counters
@@ -19,8 +20,10 @@ from xmppgov.tlog.tiles import (
     WIDTH,
     Edge,
     Read,
+    encode_entry,
     parse_tile_path,
     split_bundle,
+    split_hashes,
     tile_path,
 )
 
@@ -108,6 +111,19 @@ class LogCheck(CheckpointCheck):
         if (found if exact else found[: len(expected)]) != expected:
             self._say("tile-changed", path, texts("{path}: not what the entries give.", path=path))
 
+    def _compare_older(self, path: str, newest: bytes) -> None:
+        """Compare what is there for readers of earlier checkpoints with the newest partial file."""
+        level, index, width = parse_tile_path(path)
+        parts = split_bundle(newest) if level == ENTRIES else split_hashes(newest)
+        expected = b""
+        for older, part in enumerate(parts[: width - 1], 1):
+            expected += encode_entry(part) if level == ENTRIES else part
+            name = tile_path(level, index, older)
+            with suppress(TileInvalid):  # no checkpoint had that size
+                if self._read(name) != expected:
+                    text = texts("{path}: not what the entries give.", path=name)
+                    self._say("tile-changed", name, text)
+
     def _follow(self, start: int, entries: Sequence[bytes]) -> None:
         for index, entry in enumerate(entries, start):
             try:
@@ -128,6 +144,7 @@ class LogCheck(CheckpointCheck):
             return
         for path, expected in self._edge.partial_files().items():
             self._compare_file(path, expected)
+            self._compare_older(path, expected)
         if self._edge.root() != self.report.root:
             text = texts("The entries do not have the root that was signed.")
             self._say("root-wrong", "checkpoint", text)

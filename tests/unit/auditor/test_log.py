@@ -16,6 +16,7 @@ from xmppgov.errors import CheckFailed
 from xmppgov.tlog.checkpoint import Checkpoint
 from xmppgov.tlog.note import Note, SigningKey
 from xmppgov.tlog.policy import Log, Policy
+from xmppgov.tlog.tiles import Edge
 
 
 def large(size: int = 700) -> SmallLog:
@@ -51,6 +52,34 @@ def test_every_bit_of_the_tiles_and_bundles(case: Case) -> None:
                 assert agree(case) == theirs
         file.write_bytes(data)
     assert agree(case) == set()
+
+
+def test_a_bit_of_what_is_served_to_readers_of_earlier_checkpoints(tmp_path: Path) -> None:
+    """Older partial files lie beside the newest; each says what the log said at its size."""
+    log = large(515)
+    case = Case(tmp_path, log)
+    for size in (512, 513, 514):
+        edge = Edge()
+        edge.append(log.leaves[:size])
+        for path, data in edge.partial_files().items():
+            (case.tiles / path).parent.mkdir(parents=True, exist_ok=True)
+            (case.tiles / path).write_bytes(data)
+    older = [case.tiles / f"tile/{level}/002.p/{n}" for level in (0, "entries") for n in (1, 2)]
+    assert all(file.exists() for file in older)
+    assert agree(case) == set()
+    for file in older:
+        data = file.read_bytes()
+        for changed in (data[:-1], b"", data + b"\0", *(flipped(data, n) for n in range(9))):
+            file.write_bytes(changed)
+            assert agree(case) == {"tile-changed"}, file
+        file.write_bytes(data)
+    assert agree(case) == set()
+
+
+def flipped(data: bytes, eighth: int) -> bytes:
+    """With one bit other than it was, at so many eighths of its length."""
+    place = min(len(data) * eighth // 8, len(data) - 1)
+    return data[:place] + bytes([data[place] ^ 1 << eighth % 8]) + data[place + 1 :]
 
 
 def opened(note: bytes) -> tuple[bool, bool]:
