@@ -17,6 +17,7 @@ class Disk:
         self.folder = folder
         folder.mkdir()
         (folder / "syncs").touch()
+        (folder / "timers").touch()
         os.mkfifo(folder / "gate")
         self._gate: int | None = None
         self.release()
@@ -46,6 +47,11 @@ class Disk:
     def syncs(self) -> int:
         """How often the disk was asked to sync."""
         return len((self.folder / "syncs").read_bytes())
+
+    @property
+    def timers(self) -> list[float]:
+        """For how many seconds the server was asked to wait, each time that it was."""
+        return [float(line) for line in (self.folder / "timers").read_text().splitlines()]
 
     def cut(self, folder: Path) -> None:
         """Take away what was not synced of the files in `folder`, as a power cut does."""

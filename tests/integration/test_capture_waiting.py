@@ -177,6 +177,35 @@ async def test_a_group_shares_one_sync(house: House) -> None:
     assert [order(inbox) for _, inbox in people] == [["o-first", "o-0", "o-1"]] * 3
 
 
+async def test_a_record_waits_for_the_timer_of_its_group_and_for_nothing_else(
+    server: Prosody,
+) -> None:
+    """With a timer that never ends, many records are written and none is synced."""
+    prepare(server, f"xmppgov_capture_sync_interval = 3600\n{EXTRA}")
+    disk = Disk(server.state / "disk")
+    house = House(server, disk)
+    server.start()
+    async with logged_in(server, ALICE) as alice, logged_in(server, BOB) as bob:
+        inbox = Inbox(bob)
+        before = disk.syncs
+        for n in range(500):
+            say(alice, BOB, inside=spoken(f"o-{n}"))
+        await inbox.get('"o-', 500)
+        await house.written("o-499")
+    assert disk.syncs == before
+    assert disk.timers.count(3600) == 1  # all of them share it
+
+
+async def test_records_wait_for_20_milliseconds_by_default(house: House) -> None:
+    async with logged_in(house.server, ALICE) as alice, logged_in(house.server, BOB) as bob:
+        inbox = Inbox(bob)
+        asked, before = len(house.disk.timers), house.disk.syncs
+        say(alice, BOB, inside=spoken("o-1"))
+        await inbox.get('"o-1"')
+        await until(lambda: house.disk.syncs > before)
+    assert 0.02 in house.disk.timers[asked:]
+
+
 async def test_the_order_within_a_session_holds(house: House) -> None:
     """Also of what comes in one piece, more than the server reads at once."""
     _, inbox = await house.enter(BOB)

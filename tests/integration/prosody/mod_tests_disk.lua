@@ -1,6 +1,7 @@
 -- A disk that can be told to wait, to fail or to be full, by the files `hold`, `fail` and `full` in a folder; each
 -- sync adds a byte to the file `syncs` there. Only the spool's whole lines find the disk full. What waits does so in
--- a thread of libuv's, as for a slow disk, until somebody opens the pipe `gate` for writing.
+-- a thread of libuv's, as for a slow disk, until somebody opens the pipe `gate` for writing. How long somebody wants
+-- to wait for a timer is a line of the file `timers`.
 
 module:set_global();
 
@@ -9,6 +10,14 @@ local folder = module:get_option_string("tests_disk");
 local sync = uv.fs_fdatasync;
 local files = getmetatable(io.stdout).__index;
 local write = files.write;
+
+local timer = require "util.timer";
+local add_task = timer.add_task;
+
+function timer.add_task(delay, ...)
+	io.open(folder.."/timers", "a"):write(("%.6g\n"):format(delay)):close();
+	return add_task(delay, ...);
+end
 
 local function is_there(name)
 	local file = io.open(folder.."/"..name);
