@@ -88,7 +88,9 @@ function drain:_request(kind, payload, answered, refused)
 	self.generation = self.generation + 1;
 	local generation = self.generation;
 	self.busy = true;
-	local iq = st.iq { type = kind, from = self.server, to = self.archive, id = ("capture-%d-%d"):format(self.journal.now(), generation) };
+	-- The archive is in the id: `send_iq` takes each id once, and forgets the first request when it refuses the second.
+	local id = ("capture-%s-%d-%d"):format(self.archive, self.journal.now(), generation);
+	local iq = st.iq { type = kind, from = self.server, to = self.archive, id = id };
 	iq:add_direct_child(payload);
 	local function fresh() return generation == self.generation; end
 	local function fail(condition, stanza)
