@@ -117,9 +117,11 @@ async def running_directory(
         yield component
 
 
-async def ask(account: Account, kind: str, payload: str, *, lang: str | None = None) -> ET.Element:
+async def ask(
+    account: Account, kind: str, payload: str, *, lang: str | None = None, to: str | None = None
+) -> ET.Element:
     """Send an IQ to the directory and return the answer's payload. Raises `IqError`."""
-    to = f"directory.{account.boundjid.domain.removeprefix('invites.')}"
+    to = to or f"directory.{account.boundjid.domain.removeprefix('invites.')}"
     iq = account.make_iq_get(ito=to) if kind == "get" else account.make_iq_set(ito=to)
     if lang:
         iq["lang"] = lang

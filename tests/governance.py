@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -36,6 +37,10 @@ class Institution:
     people: dict[str, str] = field(default_factory=dict)
     """Person -> address, which may be empty."""
     posts: list[Post] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Body -> kind, where it is no group."""
+    protected: set[str] = field(default_factory=set)
+    """People whose look-ups are told to an archive."""
 
     def seat(self, person: str, body: str, role: str = "member") -> None:
         """Put somebody into a body; the address of `alice` is alice@gov.localhost."""
@@ -48,12 +53,14 @@ class Institution:
 
     async def import_now(self) -> None:
         """Write the files and import them into the directory's database."""
-        self._write("people.csv", ("id", "given_name", "family_name", "jid"), self._people())
+        self._write(
+            "people.csv", ("id", "given_name", "family_name", "jid", "protected"), self._people()
+        )
         bodies = sorted({body for _, body, *_ in self.posts})
         self._write(
             "bodies.csv",
             ("id", "kind", "name", "room"),
-            [(b, "group", f"Groupe {b}", "yes") for b in bodies],
+            [(b, self.kinds.get(b, "group"), f"Groupe {b}", "yes") for b in bodies],
         )
         self._write(
             "posts.csv",
@@ -70,7 +77,10 @@ class Institution:
             await store.close()
 
     def _people(self) -> list[tuple[str, ...]]:
-        return [(p, p.capitalize(), "Durand", jid) for p, jid in self.people.items()]
+        return [
+            (p, p.capitalize(), "Durand", jid, "yes" if p in self.protected else "")
+            for p, jid in self.people.items()
+        ]
 
     def _write(self, name: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         with (self.folder / name).open("w", newline="", encoding="utf-8") as file:
@@ -154,19 +164,32 @@ def _section(server: Prosody, name: str, secret: str) -> str:
 
 
 @contextmanager
-def governance(server: Prosody, folder: Path, more: str = "") -> Iterator[Governance]:
-    """Run both components; `more` is added to the section `[rooms]`."""
+def governance(
+    server: Prosody,
+    folder: Path,
+    more: str = "",
+    *,
+    directory_more: str = "",
+    domains: Sequence[str] = ("gov.localhost",),
+    machines: Sequence[str] = (),
+) -> Iterator[Governance]:
+    """Run both components; `more` is added to the section `[rooms]`, `directory_more` to the other.
+
+    `domains` are those of people, `machines` more addresses that may ask the directory.
+    """
     directory, rooms = folder / "directory.toml", folder / "rooms.toml"
     directory.write_text(
         _section(server, "directory", "directory")
-        + '[directory]\ndatabase = "directory.sqlite"\ndomains = ["gov.localhost"]\n'
-        + 'machines = ["governance.gov.localhost"]\n',
+        + f'[directory]\ndatabase = "directory.sqlite"\ndomains = {json.dumps(domains)}\n'
+        + f"machines = {json.dumps(['governance.gov.localhost', *machines])}\n"
+        + f"services = {json.dumps(['governance.gov.localhost', *machines])}\n"
+        + directory_more,
         "utf-8",
     )
     rooms.write_text(
         _section(server, "governance", "rooms")
         + '[rooms]\ndatabase = "rooms.sqlite"\ndirectory = "directory.gov.localhost"\n'
-        + 'muc = "rooms.gov.localhost"\nhosts = ["gov.localhost"]\npoll_seconds = 0.2\n'
+        + f'muc = "rooms.gov.localhost"\nhosts = {json.dumps(domains)}\npoll_seconds = 0.2\n'
         + more,
         "utf-8",
     )

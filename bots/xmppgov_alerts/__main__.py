@@ -10,7 +10,7 @@ from pathlib import Path
 
 from xmppgov.archive.emitter.client import emitting
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
-from xmppgov.archive.emitter.store import Spool
+from xmppgov.archive.emitter.verdicts.store import Undecided
 from xmppgov.bot import Bot
 from xmppgov.bot.running import Running
 from xmppgov.bot.store import SCHEMAS
@@ -41,7 +41,7 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
     async with AsyncExitStack() as stack:
         database = await Database.open(config.bot.database, *SCHEMAS, SCHEMA, EMITTER)
         stack.push_async_callback(database.close)
-        spool = await Spool.open(database)
+        events = Undecided(database)
         bot = Running(
             Bot("alertes", introduction=wording.usage()),
             config.xmpp,
@@ -56,7 +56,7 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
             address=bot.account.bare,
             store=AlertStore(database),
             outbox=bot.outbox,
-            emit=spool.append,
+            emit=events.append,
             audience=directory.audience,
             cipher=cipher,
             senders=senders,
@@ -65,7 +65,7 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
             now=_now,
         )
         await alerts.check_key()
-        await stack.enter_async_context(emitting(spool, bot.account, config.emitter))
+        await stack.enter_async_context(emitting(events, bot.account, config.emitter))
         await stack.enter_async_context(bot)
         await stack.enter_async_context(Expiry(alerts.expire, now=_now))
         await stack.enter_async_context(Webhook(config.webhook, alerts=alerts, senders=senders))

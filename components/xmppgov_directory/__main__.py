@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xmppgov.archive.emitter.client import emitting
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
-from xmppgov.archive.emitter.store import Spool
+from xmppgov.archive.emitter.verdicts.store import Undecided
 from xmppgov.config import load
 from xmppgov.logs import configure_logging
 from xmppgov.process import run
@@ -32,11 +32,11 @@ async def build(config: DirectorySettings) -> AsyncIterator[DirectoryComponent]:
         stack.push_async_callback(store.close)
         lookups = await Database.open(section.lookups_database, EMITTER)
         stack.push_async_callback(lookups.close)
-        spool = await Spool.open(lookups)
+        events = Undecided(lookups)
         service = DirectoryService(
             address=config.xmpp.jid,
             store=store,
-            tell=spool.tell,
+            tell=events.tell,
             limiter=Limiter(per_minute=section.searches_per_minute, clock=time.monotonic),
             domains=section.domains,
             machines=section.machines,
@@ -46,7 +46,7 @@ async def build(config: DirectorySettings) -> AsyncIterator[DirectoryComponent]:
         )
         component = DirectoryComponent(section=config.xmpp, service=service)
         stream = component.stream
-        await stack.enter_async_context(emitting(spool, stream, config.emitter))
+        await stack.enter_async_context(emitting(events, stream, config.emitter))
         stream.start()
         stack.push_async_callback(stream.stop)
         yield component

@@ -51,10 +51,10 @@ async def build(settings: RoomsSettings) -> AsyncIterator[Governance]:
         sync=service.sync,
         connected=service.connected,
     )
-    assert store.spool is not None, "a store that writes has a spool"
+    assert store.events is not None, "a store that writes keeps events"
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
-        await stack.enter_async_context(emitting(store.spool, stream, settings.emitter))
+        await stack.enter_async_context(emitting(store.events, stream, settings.emitter))
         await stack.enter_async_context(_running(stream, service))
         yield service
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from xmppgov.archive.emitter.model import Event
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
-from xmppgov.archive.emitter.store import Spool
+from xmppgov.archive.emitter.verdicts.store import Undecided
 from xmppgov.errors import StorageError
 from xmppgov.i18n import Texts
 from xmppgov.rooms.model import UNASKED, Keys, Member, Person, Readiness, Reason, Room
@@ -64,22 +64,18 @@ _SEATS = """
 class RoomsStore:
     """Every statement on the governance database.
 
-    `spool` takes what the archive is told; a store that only reads has none.
+    `events` takes what an archive may be told; a store that only reads has none.
     """
 
-    def __init__(self, database: Database, spool: Spool | None = None) -> None:
+    def __init__(self, database: Database, events: Undecided | None = None) -> None:
         self._database = database
-        self.spool = spool
+        self.events = events
 
     @classmethod
     async def open(cls, path: Path) -> RoomsStore:
         """Open the database for its component. Raises `StorageError`."""
         database = await Database.open(path, SCHEMA, EMITTER)
-        try:
-            return cls(database, await Spool.open(database))
-        except BaseException:
-            await database.close()
-            raise
+        return cls(database, Undecided(database))
 
     @classmethod
     async def open_read_only(cls, path: Path) -> RoomsStore:
@@ -171,8 +167,8 @@ class RoomsStore:
         async with self._database.transaction() as db:
             await db.execute("UPDATE rooms SET applied = ? WHERE id = ?", (_written(room), room.id))
             await self._move(db, rows)
-            if self.spool is not None:
-                await self.spool.append(db, events)
+            if self.events is not None:
+                await self.events.append(db, events)
 
     @staticmethod
     async def _move(db: Database, rows: Sequence[tuple[str, ...]]) -> None:

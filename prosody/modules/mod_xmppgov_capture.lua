@@ -23,7 +23,7 @@ end
 
 local channels, policies = module:require "channel", module:require "policy";
 local recorders, traffics, rooms = module:require "recorder", module:require "traffic", module:require "rooms";
-local disclosure, uploads = module:require "disclosure", module:require "uploads";
+local disclosure, uploads, asked = module:require "disclosure", module:require "uploads", module:require "asked";
 local statuses, watch = module:require "status", module:require "watch";
 
 -- Prosody reloads the global part only and would leave the hosts with dead timers and a second writer.
@@ -66,6 +66,7 @@ function module.add_host(host_module)
 	traffic:watch(host_module);
 	uploads.watch(recorder, host_module);
 	disclosure.publish(recorder.policies, host_module, settings);
+	asked.watch(recorder.policies, host_module);
 	if prosody.hosts[host_module.host].modules.muc then
 		room_traffic:watch(host_module);
 	else

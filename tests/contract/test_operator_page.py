@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
+from xmppgov.archive.emitter.config import EmitterSection
 from xmppgov.config import load
 from xmppgov_archive.metrics.exposition import PREFIX, Figures, exposition
 from xmppgov_directory.config import DirectorySettings
@@ -15,7 +17,7 @@ PAGE = (ROOT / "docs" / "operator.md").read_text("utf-8")
 
 
 def test_its_configurations_load(tmp_path: Path) -> None:
-    directory, rooms = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    directory, rooms, emitter = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "directory.toml").write_text(directory, "utf-8")
     (tmp_path / "rooms.toml").write_text(rooms, "utf-8")
     who_may_ask = load(DirectorySettings, tmp_path / "directory.toml").directory.machines
@@ -23,6 +25,7 @@ def test_its_configurations_load(tmp_path: Path) -> None:
     assert settings.xmpp.jid in who_may_ask
     assert settings.operator
     assert settings.operator.jid in settings.rooms.operators
+    EmitterSection.model_validate(tomllib.loads(emitter)["emitter"])
 
 
 def test_files_go_where_the_configurations_look_for_them() -> None:

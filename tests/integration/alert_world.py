@@ -62,9 +62,9 @@ async def directory(
         yield
 
 
-def configuration(server: Prosody, folder: Path) -> Path:
+def configuration(server: Prosody, folder: Path, bot: str = BOT) -> Path:
     """Write `alerts.toml` and its keys below `folder`."""
-    account = account_section(server, BOT)
+    account = account_section(server, bot)
     (folder / "alerts").mkdir()
     write_secret(folder / "keys" / "texts")
     write_secret(folder / "keys" / "prefecture")
@@ -72,7 +72,7 @@ def configuration(server: Prosody, folder: Path) -> Path:
     file.write_text(
         f"""
 [xmpp]
-jid = "{BOT}"
+jid = "{bot}"
 port = {account.port}
 secret_file = "{account.secret_file}"
 ca_file = "{account.ca_file}"
@@ -80,7 +80,7 @@ ca_file = "{account.ca_file}"
 [bot]
 database = "alerts/alerts.sqlite"
 directory = "directory.{server.domain}"
-domains = ["{server.domain}"]
+domains = ["{server.domain}", "{bot.partition("@")[2]}"]
 
 [alerts]
 text_key_file = "keys/texts"

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
+from slixmpp.exceptions import IqError
 
 from tests.conftest import require_program
 from tests.integration.archive_sink import Sink
 from tests.integration.capture_world import CANARY, Inbox, join, prepare, say
 from tests.streams import component_section, connected, logged_in, read
+from xmppgov.archive.emitter.verdicts.model import Verdict
+from xmppgov.archive.emitter.verdicts.stanza import POLICY, parse_verdict
 from xmppgov.demo.certificates import make_certificates
 from xmppgov.demo.prosody import Ports, Prosody
 from xmppgov.rooms.client import RoomsClient
 from xmppgov.rooms.model import Member, Room
+from xmppgov.xmpp.client import Account
 from xmppgov.xmpp.component import Component
+from xmppgov.xmpp.refusal import refusal
 
 ALICE, BOB, EVE = "alice@gov.localhost", "bob@gov.localhost", "eve@invites.gov.localhost"
 SENATOR, COLLEAGUE = "senator@senat.localhost", "colleague@senat.localhost"
@@ -207,3 +213,59 @@ async def test_a_class_may_have_an_archive_of_its_own(world: World) -> None:
     assert f"commission@{MUC}".encode() in read(own)
     assert f"commission@{MUC}" not in "".join(p.read_text() for p in own.parent.glob("*.spool"))
     assert sink.conflicts == world.main.sink.conflicts == 0
+
+
+GOVERNANCE = "governance.gov.localhost"
+HOLDS = [
+    (GOVERNANCE, {"room": f"groupe@{MUC}"}, Verdict("counts", "archive.gov.localhost")),
+    (GOVERNANCE, {"room": f"cabinet@{MUC}"}, Verdict("none", "archive.gov.localhost")),
+    (GOVERNANCE, {"room": f"commission@{MUC}"}, Verdict("full", SENATE)),
+    (
+        GOVERNANCE,
+        {"from": "gov.localhost", "to": "gov.localhost"},
+        Verdict("full", "archive.gov.localhost"),
+    ),
+    (
+        GOVERNANCE,
+        {"from": "gov.localhost", "to": "senat.localhost"},
+        Verdict("counts", "archive.gov.localhost"),
+    ),
+    (GOVERNANCE, {"from": "senat.localhost", "to": "gov.localhost"}, Verdict("counts", SENATE)),
+    (
+        GOVERNANCE,
+        {"from": "elsewhere.example", "to": "gov.localhost"},
+        Verdict("full", "archive.gov.localhost"),
+    ),
+    (
+        "invites.gov.localhost",  # the host that is asked counts, too
+        {"from": "gov.localhost", "to": "gov.localhost"},
+        Verdict("none", "archive.gov.localhost"),
+    ),
+]
+
+
+async def _asked(account: Account, host: str, where: dict[str, str]) -> Verdict | None:
+    iq = account.make_iq_get(ito=host)
+    iq.append(ET.Element(POLICY, where))
+    return parse_verdict((await iq.send(timeout=10)).xml[0])
+
+
+async def test_a_service_is_told_what_holds(world: World) -> None:
+    """As it is recorded, with the same words: rooms, two domains, and the host itself."""
+    async with logged_in(world.server, ALICE) as account:
+        for host, where, verdict in HOLDS:
+            assert await _asked(account, host, where) == verdict, where
+
+
+async def test_of_what_is_not_there_nobody_can_say_what_holds(world: World) -> None:
+    async with logged_in(world.server, ALICE) as account:
+        for where, condition in (
+            ({"room": f"nobody@{MUC}"}, "item-not-found"),
+            ({"room": MUC}, "item-not-found"),
+            ({"room": "x@elsewhere.example"}, "item-not-found"),
+            ({"from": "gov.localhost"}, "bad-request"),
+            ({}, "bad-request"),
+        ):
+            with pytest.raises(IqError) as refused:
+                await _asked(account, GOVERNANCE, where)
+            assert refusal(refused.value).condition == condition

@@ -35,7 +35,7 @@ from xmppgov_directory.store import Store
 
 ALICE, BOB, BOT = (f"{name}@gov.localhost" for name in ("alice", "bob", "annuaire"))
 ACCOUNTS = [ALICE, BOB, BOT]
-PROSODY_MODULES = ""
+PROSODY_MODULES = "capture"
 DIRECTORY, GOVERNANCE = "directory.gov.localhost", "governance.gov.localhost"
 GAULLE = f"p3@{DIRECTORY}"
 EMITTER = EmitterSection(archive="archive.gov.localhost")
@@ -63,6 +63,7 @@ async def recorded(archive: Running, *wanted: tuple[str, str]) -> None:
             return None
         found = records(archive.config)  # first: its keys are there then
         people = {p: jid for jid in KNOWN for p in pseudonyms(archive.config, "person", jid)}
+        found = [r for r in found if not r["kind"].startswith("msg.")]
         assert {r["kind"] for r in found} <= {"dir.access"}
         told = [(people[r["from"]], people[r["to"]]) for r in found]
         return told if len(told) >= len(wanted) else None
@@ -104,7 +105,7 @@ async def test_every_door_says_who_asked(
         wanted = (ALICE, GAULLE), (ALICE, JEAN), (BOB, GAULLE)
         await recorded(archive, *wanted, (GOVERNANCE, JEAN), (GOVERNANCE, GAULLE))
         status = archive.json("status")
-        assert [(s["server"], s["waiting"]) for s in status["spools"]] == [(DIRECTORY, 0)]
+        assert (DIRECTORY, 0) in [(s["server"], s["waiting"]) for s in status["spools"]]
 
 
 async def test_a_service_of_the_configuration_looks_nobody_up(

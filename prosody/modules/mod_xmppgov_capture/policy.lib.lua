@@ -79,7 +79,7 @@ end
 
 -- Two domains of this server speak: less is recorded where one of them wants less, and it waits where one of
 -- them waits; the record is the sender's archive's.
-function policies:_both(sender, recipient)
+function policies:both(sender, recipient)
 	local level = LEVELS[sender.level] < LEVELS[recipient.level] and sender.level or recipient.level;
 	return self:_policy(level, (sender.closed or recipient.closed) and "closed" or "open", sender.archive);
 end
@@ -92,7 +92,7 @@ function policies:between(from, to)
 	if not (sends and receives) or sender == recipient then
 		return self:of_host(sends and sender or receives and recipient or "");
 	end
-	return self:_both(self:of_host(sender), self:of_host(recipient));
+	return self:both(self:of_host(sender), self:of_host(recipient));
 end
 
 -- Returns the policy of a message that is on its way to a room, a person or a service.

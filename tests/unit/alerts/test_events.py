@@ -9,15 +9,15 @@ import pytest
 
 from tests.unit.alerts.test_rest import ALERT, answer_of, sent, states
 from tests.unit.alerts.world import BOT, World, world
-from xmppgov.archive.batch import WireRecord
+from tests.unit.archive.emitter.undecided import undecided
+from xmppgov.archive.emitter.model import Event
 from xmppgov.bot.outbox.model import Departure
 
 ALICE = "alice@gov.example"
 
 
-async def told(w: World) -> list[WireRecord]:
-    waiting = await w.spool.next(99)
-    return list(waiting.records) if waiting else []
+async def told(w: World) -> list[Event]:
+    return await undecided(w.database)
 
 
 async def test_what_the_server_has_taken(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ async def test_what_the_server_has_taken(tmp_path: Path) -> None:
             text = Departure("f" * 32, "a1", ALICE, 1700, True)
             await w.alerts.accepted(tx, [text, Departure("e" * 32, "a1", ALICE, 300, False)])
         alert, notice = await told(w)
-    assert (alert.kind, alert.sender, alert.to, alert.path) == ("alert-sent", BOT, ALICE, "local")
+    assert (alert.kind, alert.sender, alert.to) == ("alert-sent", BOT, ALICE)
     assert (alert.size, alert.enc, alert.oid) == (1700, "omemo:siacs", "f" * 32)
     assert (notice.size, notice.enc, notice.oid) == (300, "none", "e" * 32)
 
@@ -62,7 +62,8 @@ async def test_an_answer_that_cannot_be_told_is_not_counted(tmp_path: Path) -> N
         alert_id = (await w.post(ALERT))[1]["id"]
         await sent(w.database, alert_id)
         await w.database.execute(
-            "CREATE TRIGGER fault BEFORE INSERT ON spool BEGIN SELECT RAISE(ABORT, 'fault'); END"
+            "CREATE TRIGGER fault BEFORE INSERT ON spool_undecided"
+            " BEGIN SELECT RAISE(ABORT, 'fault'); END"
         )
         with pytest.raises(sqlite3.IntegrityError):
             await answer_of(w, ALICE, "reçu")

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
-from xmppgov.archive.emitter.store import Spool
+from xmppgov.archive.emitter.verdicts.store import Undecided
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.outbox.outbox import Outbox
@@ -94,7 +94,6 @@ class World:
     database: Database
     alerts: Alerts
     outbox: Outbox
-    spool: Spool
     senders: dict[str, Sender]
     section: WebhookSection
     clock: Clock
@@ -157,10 +156,9 @@ async def world(
     database = await Database.open(folder / "db" / "alerts.sqlite", *MIGRATED)
     clock = Clock()
     outbox = outbox_of(database, lambda tx, departures: alerts.accepted(tx, departures))
-    spool = await Spool.open(database)
     alerts = Alerts(
         address=BOT,
-        emit=spool.append,
+        emit=Undecided(database).append,
         store=AlertStore(database),
         outbox=outbox,
         audience=audience,
@@ -175,6 +173,6 @@ async def world(
             Webhook(config, alerts=alerts, senders=senders),
             aiohttp.ClientSession() as session,
         ):
-            yield World(database, alerts, outbox, spool, senders, config, clock, session)
+            yield World(database, alerts, outbox, senders, config, clock, session)
     finally:
         await database.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.unit.archive.emitter.undecided import undecided
 from xmppgov.archive.emitter.model import Event
 from xmppgov.rooms.model import NO_ACCOUNT, READY, UNASKED, Keys, Member, Person, Readiness, Reason
 from xmppgov.rooms.model import Room as Whole
@@ -40,9 +41,7 @@ async def stages(store: RoomsStore) -> dict[str, Stage]:
 
 async def events(store: RoomsStore) -> list[tuple[str, str, str | None]]:
     """What waits for the archive."""
-    assert store.spool is not None
-    waiting = await store.spool.next(99)
-    return [(r.kind, r.sender, r.room) for r in waiting.records] if waiting else []
+    return [(e.kind, e.sender, e.room) for e in await undecided(store._database)]
 
 
 async def test_a_listing_makes_seats(store: RoomsStore) -> None:
@@ -98,7 +97,7 @@ async def test_a_room_confirmed_before_rooms_had_a_kind_is_set_again(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "write", ["UPDATE OF applied ON rooms", "UPDATE OF stage ON seats", "INSERT ON spool"]
+    "write", ["UPDATE OF applied ON rooms", "UPDATE OF stage ON seats", "INSERT ON spool_undecided"]
 )
 async def test_a_failed_write_keeps_nothing(store: RoomsStore, tmp_path: Path, write: str) -> None:
     await store.replace_listing({"g": GROUP}, LISTED)

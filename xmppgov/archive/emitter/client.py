@@ -1,4 +1,4 @@
-"""Asks the archive over a service's stream (docs/protocol/archive.md), and wires a spool to it."""
+"""Asks the archive over a service's stream (docs/protocol/archive.md), and wires spools to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from xmppgov.archive.emitter.model import (
     Refused,
 )
 from xmppgov.archive.emitter.service import Emitter
-from xmppgov.archive.emitter.store import Spool
+from xmppgov.archive.emitter.verdicts.client import PolicyClient
+from xmppgov.archive.emitter.verdicts.service import Judge
+from xmppgov.archive.emitter.verdicts.store import Undecided
 from xmppgov.errors import BadRequest
 from xmppgov.xmpp.refusal import refusal
 
@@ -89,20 +91,27 @@ def _refused(error: IqError) -> Answer:
 
 @asynccontextmanager
 async def emitting(
-    spool: Spool, stream: BaseXMPP, section: EmitterSection | None
+    events: Undecided, stream: BaseXMPP, section: EmitterSection | None
 ) -> AsyncIterator[None]:
-    """Bring the spool's events to the archive during the block; begin it before the stream starts.
+    """Bring events to their archives during the block; begin it before the stream starts.
 
     Without a section there is no archive to bring them to, and they wait.
     """
-    work = [spool.keep_mark()]
     if section is None:
-        log.warning("no archive is configured; events wait in the spool")
-    else:
-        emitter = Emitter(spool=spool, archive=ArchiveClient(stream, section.archive))
-        stream.add_event_handler("session_start", lambda _event: emitter.connected())
-        stream.add_event_handler("disconnected", lambda _event: emitter.disconnected())
-        work.append(emitter.run())
+        log.warning("no archive is configured; events wait")
+        yield
+        return
+    spools = {section.archive: await events.spool()}
+    spools |= {archive: await events.spool(archive) for archive in section.others}
+    judge = Judge(events=events, spools=spools, policy=PolicyClient(stream))
+    emitters = [
+        Emitter(spool=spool, archive=ArchiveClient(stream, archive))
+        for archive, spool in spools.items()
+    ]
+    _follow(stream, judge)
+    for emitter in emitters:
+        _follow(stream, emitter)
+    work = [judge.run(), *(e.run() for e in emitters), *(s.keep_mark() for s in spools.values())]
     tasks = [asyncio.create_task(one) for one in work]
     try:
         yield
@@ -110,4 +119,11 @@ async def emitting(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await spool.note()
+        for spool in spools.values():
+            await spool.note()
+
+
+def _follow(stream: BaseXMPP, worker: Judge | Emitter) -> None:
+    """Tell a worker when the stream comes and goes."""
+    stream.add_event_handler("session_start", lambda _event: worker.connected())
+    stream.add_event_handler("disconnected", lambda _event: worker.disconnected())

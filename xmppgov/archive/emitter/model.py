@@ -12,7 +12,7 @@ RANDOM_SIZE = 10  # bytes of chance in an event's id
 class Event(NamedTuple):
     """Something that happened: addresses are bare, `size` in bytes, `oid` an origin-id.
 
-    `kind` is one of `xmppgov.archive.batch.EVENTS`.
+    `kind` is one of `xmppgov.archive.batch.EVENTS`; `t` is when it was, in ms UTC, None: now.
     """
 
     kind: str
@@ -22,6 +22,7 @@ class Event(NamedTuple):
     size: int | None = None
     enc: str | None = None
     oid: str | None = None
+    t: int | None = None
 
 
 class Epoch(NamedTuple):

@@ -6,7 +6,6 @@ Nothing here holds up the service itself: what the archive does not take waits i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from xmppgov.archive.emitter.policy import (
     numbers,
 )
 from xmppgov.archive.emitter.store import Spool
+from xmppgov.archive.emitter.waiting import first
 
 log = structlog.get_logger()
 MOST_LOST = 10  # records in a row; an archive that refuses more has itself a fault
@@ -98,7 +98,7 @@ class Emitter:
             if pause is None:
                 await self._rest()
             elif pause:
-                await _first(pause, self._hurry)
+                await first(pause, self._hurry)
 
     async def step(self) -> float | None:
         """Do the next thing; return how long to wait then (s), None where nothing is left to do."""
@@ -118,7 +118,7 @@ class Emitter:
 
     async def _rest(self) -> None:
         """Wait for an event; say a word to the archive now and then, so that it knows we live."""
-        if not await _first(self._pace.rest, self._spool.appended, self._hurry):
+        if not await first(self._pace.rest, self._spool.appended, self._hurry):
             self._settled = False
 
     # what the archive has
@@ -234,16 +234,3 @@ class Emitter:
 
 def _reason(answer: Answer) -> str:
     return answer.reason if isinstance(answer, Refused) else f"its answer is {answer}"
-
-
-async def _first(seconds: float, *events: asyncio.Event) -> bool:
-    """Wait for one of `events`, at most so long; tell whether one came."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        return bool(done)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*waits, return_exceptions=True)

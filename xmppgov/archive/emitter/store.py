@@ -1,8 +1,9 @@
-"""All SQL of an emitter: numbers, and the events that the archive has not committed yet.
+"""All SQL of an emitter: numbers, and the events that an archive has not committed yet.
 
 Steps of an event, and what a crash after each one means:
+0. the event and its effect are committed; crash: what is archived of it is asked after the start;
 1. its number is noted in the mark as given out; crash: it is given out again, to the next event;
-2. the event and its effect are committed; crash: it is sent after the start;
+2. it has its number and is undecided no more, in one commit; crash: it is sent after the start;
 3. the commit is noted in the mark, so that a database from before it is noticed ever after;
 4. the archive commits it; crash: it is sent again, with the same content, and answered like new;
 5. its row is deleted; crash: the row is there, and is answered for at the start;
@@ -53,31 +54,63 @@ SCHEMA = Schema(
         PRIMARY KEY (epoch, seq)
     ) STRICT, WITHOUT ROWID;
     """,
+        """
+    CREATE TABLE spool_undecided (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        place TEXT NOT NULL,  -- what holds there decides: a room, or two domains
+        kind TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT, room TEXT,
+        size INTEGER, enc TEXT, oid TEXT, t INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX spool_undecided_places ON spool_undecided (place, n);
+    CREATE TABLE epochs_by_archive (
+        archive TEXT NOT NULL,  -- its address; empty: the main one
+        epoch INTEGER NOT NULL, committed INTEGER NOT NULL, last INTEGER NOT NULL,
+        PRIMARY KEY (archive, epoch)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO epochs_by_archive SELECT '', epoch, committed, last FROM spool_epochs;
+    DROP TABLE spool_epochs;
+    ALTER TABLE epochs_by_archive RENAME TO spool_epochs;
+    CREATE TABLE spool_by_archive (
+        archive TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL,
+        t INTEGER NOT NULL, kind TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT, room TEXT,
+        size INTEGER, enc TEXT, oid TEXT,
+        PRIMARY KEY (archive, epoch, seq)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO spool_by_archive
+        SELECT '', epoch, seq, id, t, kind, sender, recipient, room, size, enc, oid FROM spool;
+    DROP TABLE spool;
+    ALTER TABLE spool_by_archive RENAME TO spool;
+    """,
     ),
 )
+MAIN = ""  # the key of the main archive's spool
 MANY = 1_000_000  # events that wait; each time so many more have come, an alarm says so
 _ROWS = "SELECT seq, id, t, kind, sender, recipient, room, size, enc, oid FROM spool"
+_EPOCHS = "SELECT epoch, committed, last FROM spool_epochs WHERE archive = ?"
 
 
-def _now() -> int:
+def now() -> int:
+    """Return the time: ms UTC."""
     return time.time_ns() // 1_000_000
 
 
 class Spool:
-    """The events that wait in `database`, and the numbers that were given out.
+    """The events that wait in `database` for one archive, and the numbers that were given out.
 
-    `clock` returns ms UTC, `random(n)` n random bytes. `appended` is set by each new event.
+    `archive` is its address, or `MAIN`. `clock` returns ms UTC, `random(n)` n random bytes.
+    `appended` is set by each new event.
     """
 
     def __init__(
         self,
         database: Database,
+        archive: str,
         mark: MarkFile,
         *,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
     ) -> None:
-        self._database, self._mark = database, mark
+        self._database, self._archive, self._mark = database, archive, mark
         self._clock, self._random = clock, random
         self._commit, self._before = 0, 0
         self._remains = True  # of deleted rows, in the database's log
@@ -88,17 +121,18 @@ class Spool:
     async def open(
         cls,
         database: Database,
+        archive: str = MAIN,
         *,
-        clock: Callable[[], int] = _now,
+        clock: Callable[[], int] = now,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> Spool:
-        """Go on with the spool of a database that was opened with `SCHEMA`, or begin one.
+        """Go on with an archive's spool in a database that was opened with `SCHEMA`, or begin one.
 
         Raises:
             StorageError: the mark beside the database cannot be read.
         """
-        mark = MarkFile(mark_path(database.path))
-        spool = cls(database, mark, clock=clock, random=random)
+        mark = MarkFile(mark_path(database.path, archive))
+        spool = cls(database, archive, mark, clock=clock, random=random)
         await spool._begin_or_go_on()
         return spool
 
@@ -107,20 +141,15 @@ class Spool:
         found = list(events)
         if not found:
             return
-        epoch, now, waiting = await self._newest(), self._clock(), await self._open()
+        epoch, t, waiting = await self._newest(), self._clock(), await self._open()
         records = [
-            numbered(event, seq, now, self._random(RANDOM_SIZE))
+            numbered(event, seq, event.t or t, self._random(RANDOM_SIZE))
             for seq, event in enumerate(found, epoch.last + 1)
         ]
         await self._hand_out(tx, epoch, records)
         if (waiting + len(found)) // MANY > waiting // MANY:
             log.error("ALARM: too many events wait for the archive", waiting=waiting)
         self.appended.set()
-
-    async def tell(self, events: Iterable[Event]) -> None:
-        """Give events their numbers; for those whose effect comes behind this and is not stored."""
-        async with self._database.transaction() as tx:
-            await self.append(tx, events)
 
     async def keep_mark(self) -> None:
         """Note in the mark what was committed, as soon as it is, until cancelled."""
@@ -138,11 +167,12 @@ class Spool:
     async def next(self, limit: int) -> Waiting | None:
         """Return what waits longest, at most `limit` records of it; None where nothing does."""
         async with self._database.transaction():
-            epoch = await self._epoch("WHERE committed < last ORDER BY epoch")
+            epoch = await self._epoch("AND committed < last ORDER BY epoch")
             if epoch is None:
                 return None
             rows = await self._database.fetch_all(
-                f"{_ROWS} WHERE epoch = ? ORDER BY seq LIMIT ?", (epoch.number, limit + 1)
+                f"{_ROWS} WHERE archive = ? AND epoch = ? ORDER BY seq LIMIT ?",
+                (self._archive, epoch.number, limit + 1),
             )
             records = tuple(_record(row) for row in rows[:limit])
             return Waiting(epoch, records, len(rows) <= limit, await self._open())
@@ -162,11 +192,15 @@ class Spool:
         """Forget every event up to a number, which the archive has."""
         self._remains = True
         async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM spool WHERE epoch = ? AND seq <= ?", (epoch, upto))
+            await tx.execute(
+                "DELETE FROM spool WHERE archive = ? AND epoch = ? AND seq <= ?",
+                (self._archive, epoch, upto),
+            )
             await self._set_committed(tx, epoch, upto)
             await tx.execute(
-                "DELETE FROM spool_epochs WHERE committed >= last"
-                " AND epoch < (SELECT max(epoch) FROM spool_epochs)"
+                "DELETE FROM spool_epochs WHERE archive = ?1 AND committed >= last"
+                " AND epoch < (SELECT max(epoch) FROM spool_epochs WHERE archive = ?1)",
+                (self._archive,),
             )
 
     async def go_back(self, epoch: int, committed: int) -> None:
@@ -178,7 +212,10 @@ class Spool:
         """Give up one event, which the archive cannot take; its number becomes a hole."""
         self._remains = True
         async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM spool WHERE epoch = ? AND seq = ?", (epoch, seq))
+            await tx.execute(
+                "DELETE FROM spool WHERE archive = ? AND epoch = ? AND seq = ?",
+                (self._archive, epoch, seq),
+            )
 
     async def begin(self, reason: Beginning) -> None:
         """Let the numbers begin anew, in another epoch."""
@@ -194,13 +231,17 @@ class Spool:
             await self.begin(Beginning.FORKED)  # a crash behind this leaves an empty epoch
         async with self._database.transaction() as tx:
             newest = await self._newest()
+            those = "archive = ? AND epoch = ?", (self._archive, epoch)
             rows = await tx.fetch_all(
-                f"{_ROWS} WHERE epoch = ? AND seq >= ? ORDER BY seq", (epoch, seq)
+                f"{_ROWS} WHERE {those[0]} AND seq >= ? ORDER BY seq", (*those[1], seq)
             )
             moved = [_record(row)._replace(seq=n) for n, row in enumerate(rows, newest.last + 1)]
             await self._hand_out(tx, newest, moved)
-            await tx.execute("DELETE FROM spool WHERE epoch = ? AND seq >= ?", (epoch, seq))
-            await tx.execute("UPDATE spool_epochs SET last = ? WHERE epoch = ?", (seq - 1, epoch))
+            await tx.execute(
+                f"DELETE FROM spool WHERE {those[0]} AND seq >= ?",  # noqa: S608
+                (*those[1], seq),
+            )
+            await self._set_last(tx, epoch, seq - 1)
 
     async def _begin_or_go_on(self) -> None:
         mark = self._mark.mark
@@ -209,16 +250,19 @@ class Spool:
             reason = beginning(known[-1] if known else None, mark)
             if reason is not None:
                 await tx.execute_many(
-                    "INSERT OR REPLACE INTO spool_epochs VALUES (?, ?, ?)", abandoned(known, mark)
+                    "INSERT OR REPLACE INTO spool_epochs VALUES (?, ?, ?, ?)",
+                    [(self._archive, *epoch) for epoch in abandoned(known, mark)],
                 )
                 await self._add_epoch(tx, reason)
         await self.note()
 
     async def _add_epoch(self, tx: Database, reason: Beginning) -> None:
-        row = await tx.fetch_one("SELECT max(epoch) FROM spool_epochs")
+        row = await tx.fetch_one(
+            "SELECT max(epoch) FROM spool_epochs WHERE archive = ?", (self._archive,)
+        )
         earlier = row[0] if row else None
         epoch = next_epoch(self._clock() // 1000, earlier)
-        await tx.execute("INSERT INTO spool_epochs VALUES (?, 0, 0)", (epoch,))
+        await tx.execute("INSERT INTO spool_epochs VALUES (?, ?, 0, 0)", (self._archive, epoch))
         if reason is not Beginning.NEW:
             log.error("ALARM: the numbers of events begin anew", epoch=epoch, reason=str(reason))
 
@@ -230,25 +274,10 @@ class Spool:
         await self._remember(epoch, self._before, last)
         self._unnoted.set()
         await tx.execute_many(
-            "INSERT INTO spool VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    epoch.number,
-                    r.seq,
-                    r.id,
-                    r.t,
-                    r.kind,
-                    r.sender,
-                    r.to,
-                    r.room,
-                    r.size,
-                    r.enc,
-                    r.oid,
-                )
-                for r in records
-            ],
+            "INSERT INTO spool VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(self._archive, epoch.number, *_row(record)) for record in records],
         )
-        await tx.execute("UPDATE spool_epochs SET last = ? WHERE epoch = ?", (last, epoch.number))
+        await self._set_last(tx, epoch.number, last)
 
     async def _remember(self, newest: Epoch, done: int, handed: int) -> None:
         earlier = [(e.number, e.last) for e in await self._epochs() if e.number < newest.number]
@@ -260,27 +289,35 @@ class Spool:
         return epoch
 
     async def _epochs(self) -> list[Epoch]:
-        rows = await self._database.fetch_all("SELECT * FROM spool_epochs ORDER BY epoch")
+        rows = await self._database.fetch_all(f"{_EPOCHS} ORDER BY epoch", (self._archive,))
         return [Epoch(*row) for row in rows]
 
     async def _epoch(self, which: str) -> Epoch | None:
-        row = await self._database.fetch_one(f"SELECT * FROM spool_epochs {which} LIMIT 1")  # noqa: S608
+        row = await self._database.fetch_one(f"{_EPOCHS} {which} LIMIT 1", (self._archive,))
         return Epoch(*row) if row else None
 
     async def _open(self) -> int:
-        row = await self._database.fetch_one("SELECT sum(last - committed) FROM spool_epochs")
+        row = await self._database.fetch_one(
+            "SELECT sum(last - committed) FROM spool_epochs WHERE archive = ?", (self._archive,)
+        )
         return int(row[0] or 0) if row else 0
 
-    @staticmethod
-    async def _set_committed(tx: Database, epoch: int, committed: int) -> None:
+    async def _set_committed(self, tx: Database, epoch: int, committed: int) -> None:
         await tx.execute(
-            "UPDATE spool_epochs SET committed = ? WHERE epoch = ?", (committed, epoch)
+            "UPDATE spool_epochs SET committed = ? WHERE archive = ? AND epoch = ?",
+            (committed, self._archive, epoch),
+        )
+
+    async def _set_last(self, tx: Database, epoch: int, last: int) -> None:
+        await tx.execute(
+            "UPDATE spool_epochs SET last = ? WHERE archive = ? AND epoch = ?",
+            (last, self._archive, epoch),
         )
 
 
-def mark_path(database: Path) -> Path:
-    """Return where the mark of a database lies."""
-    return Path(f"{os.fspath(database)}.mark")
+def mark_path(database: Path, archive: str = MAIN) -> Path:
+    """Return where the mark of an archive's spool in a database lies."""
+    return Path(".".join(filter(None, (os.fspath(database), archive, "mark"))))
 
 
 def _row(r: WireRecord) -> tuple[int | str | None, ...]:

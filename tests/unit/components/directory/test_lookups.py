@@ -12,8 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from tests.directory import DAY, PEOPLE, import_into, protect, write_files
+from tests.unit.archive.emitter.undecided import undecided
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
-from xmppgov.archive.emitter.store import Spool
+from xmppgov.archive.emitter.verdicts.store import Undecided
 from xmppgov.directory.model import Cut
 from xmppgov.errors import NotAllowed, NotFound
 from xmppgov.storage.database import Database
@@ -29,14 +30,14 @@ ALICE, GAULLE = "alice@gov.localhost", "p3@directory.gov.localhost"
 
 
 class World:
-    """The directory's service with a spool of its own."""
+    """The directory's service with a database for look-ups."""
 
-    def __init__(self, store: Store, lookups: Database, spool: Spool) -> None:
-        self.store, self.lookups, self.spool = store, lookups, spool
+    def __init__(self, store: Store, lookups: Database) -> None:
+        self.store, self.lookups = store, lookups
         self.service = DirectoryService(
             address="directory.gov.localhost",
             store=store,
-            tell=spool.tell,
+            tell=Undecided(lookups).tell,
             limiter=Limiter(per_minute=1000, clock=lambda: 0.0),
             domains={"gov.localhost"},
             machines={BOT, SERVICE},
@@ -47,10 +48,9 @@ class World:
 
     async def told(self) -> list[tuple[str, str | None]]:
         """Who asked for whom."""
-        waiting = await self.spool.next(500)
-        records = waiting.records if waiting else ()
-        assert {r.kind for r in records} <= {"lookup"}
-        return [(r.sender, r.to) for r in records]
+        events = await undecided(self.lookups)
+        assert {e.kind for e in events} <= {"lookup"}
+        return [(e.sender, e.to) for e in events]
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     store = await Store.open(tmp_path / "d.sqlite")
     await import_into(store, write_files(tmp_path / "files", protect(PEOPLE, "p1", "p3")))
     lookups = await Database.open(tmp_path / "d-lookups.sqlite", EMITTER)
-    yield World(store, lookups, await Spool.open(lookups))
+    yield World(store, lookups)
     await lookups.close()
     await store.close()
 
@@ -127,7 +127,8 @@ async def test_a_machine_is_the_asker_unless_it_is_a_service(
 
 async def test_what_cannot_be_written_is_not_shown(world: World) -> None:
     await world.lookups.execute(
-        "CREATE TRIGGER broken BEFORE INSERT ON spool BEGIN SELECT RAISE(ABORT, 'disk'); END"
+        "CREATE TRIGGER broken BEFORE INSERT ON spool_undecided"
+        " BEGIN SELECT RAISE(ABORT, 'disk'); END"
     )
     for asking in (
         search(world, "durand"),
