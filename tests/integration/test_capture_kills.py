@@ -347,3 +347,53 @@ async def _restart_behind(server: Prosody, epoch: int, first: int) -> None:
         seal(f"xmppgov-spool\t1\t{epoch}\t{first}") + seal(f"n\t{first + 99}\tfirst-boot")
     )
     server.start()
+
+
+CLOCK = """
+do
+	local times, file = require "util.time", ENV_XMPPGOV_STATE .. "/clock"
+	local now, time = times.now, os.time
+	local function step()
+		local found = io.open(file)
+		local seconds = found and found:read("n") or 0
+		if found then found:close() end
+		return seconds
+	end
+	function times.now() return now() + step() end
+	function os.time(date) return date and time(date) or time() + step() end
+end
+"""
+"""The server's clock, set by as many seconds as the file `clock` says."""
+
+
+async def test_a_clock_that_is_set_back_loses_nothing_and_gives_no_number_twice(
+    server: Prosody,
+) -> None:
+    """While the server runs, over a kill, and where the spool begins anew at an earlier time."""
+    prepare(server, CLOCK + SMALL)
+    clock, sink = server.state / "clock", Sink()
+    server.start()
+    await exchange(server, "one", "two")
+    clock.write_text("-3600")
+    await exchange(server, "three")
+    server.kill()
+    clock.write_text("-7200")
+    server.start()
+    await exchange(server, "four")
+    await drained(server, sink, "one", "two", "three", "four")
+    server.kill()
+    for file in spool(server):
+        file.unlink()
+    clock.write_text("-90000")
+    server.start()
+    await exchange(server, "five", "six")
+    await drained(server, sink, "five", "six")
+    first, second = sink.records.values()
+    assert sorted(record["oid"] for record in first.values()) == ["four", "one", "three", "two"]
+    assert sorted(record["oid"] for record in second.values()) == ["five", "six"]
+    assert [min(epoch) for epoch in (first, second)] == [1, 1]
+    times = [record["t"] for record in first.values()]
+    assert times == sorted(times[:2]) + sorted(times[2:], reverse=True), "it was not set back"
+    assert list(sink.records) == sorted(sink.records, reverse=True), "nor was it for the epoch"
+    assert not sink.holes
+    assert not sink.conflicts
