@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.unit.components.archive.officers.conftest import (
 )
 from xmppgov.archive.leaf import Access, Refusal
 from xmppgov.archive.request import open_request
+from xmppgov.archive.sealing import PrivateKey
 from xmppgov.errors import (
     BadRequest,
     Conflict,
@@ -290,3 +292,23 @@ async def test_a_number_that_names_nothing_is_said(office: Office, start: str) -
         await office.ask()
         with pytest.raises(NotFound):
             await requests.find(start)
+
+
+def combined(office: Office) -> list[PrivateKey]:
+    """Every object of this process that is the key which two officers have together."""
+    gc.collect()
+    keys = [one for one in gc.get_objects() if isinstance(one, PrivateKey)]
+    return [key for key in keys if key.public.raw.hex() == office.bureau.public]
+
+
+async def test_nothing_holds_the_combined_key_when_the_answer_is_there(office: Office) -> None:
+    """Only what carries the request out has it, and here that is asked to keep it first."""
+    async with office.running() as requests:
+        made = await office.ask()
+        await office.approve(made, RSSI)
+        assert not combined(office)
+        await office.approve(made, DPD)
+        assert len(combined(office)) == 1
+        office.deed.done.clear()
+        assert not combined(office)
+        assert await requests.answer(made.standing.hash, JUGE)
