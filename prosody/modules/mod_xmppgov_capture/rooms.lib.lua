@@ -29,6 +29,15 @@ local function real_address(room, nick)
 	return occupant and (bare_of[occupant.bare_jid] or "/");
 end
 
+-- Returns who moderates with what the room itself says (XEP-0425, both forms), if that is somebody who is in it.
+local function moderator(room, stanza)
+	if stanza.attr.from ~= room.jid then return nil; end
+	local outer = stanza:get_child("retract", "urn:xmpp:message-retract:1") or stanza:get_child("apply-to", "urn:xmpp:fasten:0");
+	local moderated = outer and (outer:get_child("moderated", "urn:xmpp:message-moderate:1")
+		or outer:get_child("moderated", "urn:xmpp:message-moderate:0"));
+	return moderated and moderated.attr.by and real_address(room, moderated.attr.by);
+end
+
 function rooms:begin(event)
 	self.speaking[running()] = event;
 end
@@ -63,7 +72,7 @@ function rooms:broadcast(event)
 		local speaking = from and self.speaking[running()];
 		local origin = speaking and speaking.room == room and speaking.origin or nil;
 		if not origin then recorder.counters.seen = recorder.counters.seen + 1; end
-		if self:_speak(room, stanza, from or room.jid, origin) then return true; end
+		if self:_speak(room, stanza, from or moderator(room, stanza) or room.jid, origin) then return true; end
 	end
 	local seq = self.spoken[stanza];
 	local id = seq and stanza_id(stanza, room.jid);
