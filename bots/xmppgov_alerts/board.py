@@ -21,7 +21,9 @@ STATE_NAMES = {
     "sent": texts("sent"),
     "accepted": texts("at the server"),
     "delivered": texts("on a device"),
-    "answered": texts("confirmed"),
+    "read": texts("read"),
+    "acknowledged": texts("confirmed"),
+    "withdrawn": texts("withdrawn"),
     "unreachable": texts("unreachable"),
     "failed": texts("failed"),
     "expired": texts("expired"),
@@ -34,10 +36,10 @@ REASONS = {
     "no-text": texts("the text could not be opened"),
 }
 STYLES = {
-    "answered": "green", "delivered": "cyan", "no-account": "red", "unreachable": "red",
-    "failed": "red", "expired": "yellow",
+    "acknowledged": "green", "read": "cyan", "delivered": "cyan", "no-account": "red",
+    "unreachable": "red", "failed": "red", "expired": "yellow",
 }  # fmt: skip
-SETTLED = frozenset({"answered", "failed", "no-account", "expired"})
+SETTLED = frozenset({"acknowledged", "failed", "no-account", "expired", "withdrawn"})
 
 
 def settled(report: Mapping[str, Any]) -> bool:

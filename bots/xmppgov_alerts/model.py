@@ -144,8 +144,8 @@ class Report:
 NO_ACCOUNT = "no-account"
 TROUBLED = ("failed", "unreachable", NO_ACCOUNT)
 STATES = (
-    "queued", "encrypted", "sent", "accepted", "delivered", "answered",
-    "unreachable", "failed", "expired", NO_ACCOUNT,
+    "queued", "encrypted", "sent", "accepted", "delivered", "read", "acknowledged",
+    "unreachable", "failed", "expired", "withdrawn", NO_ACCOUNT,
 )  # fmt: skip
 
 

@@ -160,20 +160,24 @@ class Alerts:
     async def answer(self, tx: Database, incoming: Incoming) -> Text | None:
         """Count an answer inside the transaction of its ratchet step; return what to say.
 
-        One acknowledgement confirms one alert, the newest that was handed to the person and is not
-        confirmed: nobody confirms without being told what arrived while they were typing.
+        A reaction confirms the alert that it is for. A word confirms one alert, the newest that was
+        handed to the person and is not confirmed: nobody confirms without being told what arrived
+        while they were typing.
         """
         if not acknowledges(incoming.text):
             return self._said(incoming, wording.usage())
         confirmed = await self._store.answers(tx, incoming.sender)
         handed = [r for r in await self._outbox.references(tx, incoming.sender) if r in confirmed]
         waiting = [reference for reference in handed if not confirmed[reference]]
+        if incoming.target and incoming.target.id:
+            meant = await self._outbox.reference_of(tx, incoming.target.id, incoming.sender)
+            waiting = [reference for reference in waiting if reference == meant]
         alert = await self._store.alert(waiting[0]) if waiting else None
         if alert is None:
             known = wording.already_noted() if handed else wording.nothing_waits()
             return self._said(incoming, known)
         await self._store.confirm(tx, alert.id, incoming.sender, self._now())
-        sent = await self._outbox.answered(tx, reference=alert.id, recipient=incoming.sender)
+        sent = await self._outbox.acknowledged(tx, reference=alert.id, recipient=incoming.sender)
         await self._emit(tx, [Event("alert-ack", incoming.sender, to=self._address, oid=sent)])
         return wording.noted(alert, len(waiting) - 1, self._zone)
 

@@ -44,7 +44,7 @@ async def _alert(running: World, canary: Canaries) -> None:
     async def answered() -> bool:
         report = await running.alerts.report(alert_id)
         states = {r["jid"]: r["state"] for r in report["recipients"]}
-        return all(states[someone.jid] == "answered" for someone in running.residents)
+        return all(states[someone.jid] == "acknowledged" for someone in running.residents)
 
     await until(answered)
 

@@ -58,8 +58,8 @@ async def test_an_alert_reaches_whom_it_can_and_says_whom_it_cannot(
         await alice.wait_for("vous avez confirmé")
         await bob.send(BOT, "c'est pour moi ?", language="en")
         await bob.wait_for("I bring alerts")
-        final = await until(config, alert_id, lambda s: s["Alice"] == "answered")
-        assert final["counts"]["answered"] == 1
+        final = await until(config, alert_id, lambda s: s["Alice"] == "acknowledged")
+        assert final["counts"]["acknowledged"] == 1
         status, table, _ = await command(config, "status", alert_id)
         assert status == 0
         assert max(map(len, table.splitlines())) <= 80
@@ -124,11 +124,11 @@ async def test_an_answer_is_counted_once_whatever_is_killed(
         await alice.wait_for("vous avez confirmé", timeout=30)
         await service.kill()
         await service.start()
-        await until(config, alert_id, lambda s: s["Alice"] == "answered")
+        await until(config, alert_id, lambda s: s["Alice"] == "acknowledged")
         await alice.send(BOT, "ok")
         await alice.wait_for("déjà notée", timeout=30)
         assert len([h for h in alice.heard if "vous avez confirmé" in h.text]) == 1
-        assert (await report(config, alert_id))["counts"]["answered"] == 1
+        assert (await report(config, alert_id))["counts"]["acknowledged"] == 1
 
 
 async def test_what_expires_while_the_server_is_away_is_wiped(

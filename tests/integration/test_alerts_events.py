@@ -133,7 +133,7 @@ async def test_an_archive_that_is_away_stops_no_alert(prosody: Prosody, tmp_path
         for someone in (alice, bob):
             await someone.wait_for("Sans archive.")
         await alice.send(BOT, "ok")
-        await until(service.config, alert_id, lambda s: s["Alice"] == "answered")
+        await until(service.config, alert_id, lambda s: s["Alice"] == "acknowledged")
         await service.kill()  # what waits, waits on disk
         archive.start()
         await service.start()

@@ -43,7 +43,7 @@ async def test_a_broadcast_is_delivered_and_answered(prosody: Prosody, tmp_path:
 
     async def on_message(tx: Database, incoming: Incoming) -> str | None:
         for reference in await bot.outbox.references(tx, incoming.sender):
-            await bot.outbox.answered(tx, reference=reference, recipient=incoming.sender)
+            await bot.outbox.acknowledged(tx, reference=reference, recipient=incoming.sender)
         heard.append(incoming)
         return "merci"
 
@@ -59,7 +59,7 @@ async def test_a_broadcast_is_delivered_and_answered(prosody: Prosody, tmp_path:
         await until(bot, "a1", lambda counts: counts.get(State.DELIVERED) == len(PEOPLE))
         await people[0].send(BOT, "reçu")
         await people[0].wait_for("merci")
-        await until(bot, "a1", lambda counts: counts.get(State.ANSWERED) == 1)
+        await until(bot, "a1", lambda counts: counts.get(State.ACKNOWLEDGED) == 1)
         await queue(bot, database, "a2", PEOPLE)
         for someone in people:
             await someone.wait_for("texte de a2")

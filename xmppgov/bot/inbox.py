@@ -20,7 +20,7 @@ import structlog
 from xmppgov.bot import stanza
 from xmppgov.bot.account import BotAccount
 from xmppgov.bot.archive import ArchiveGone, OwnArchive, beginning
-from xmppgov.bot.model import Incoming
+from xmppgov.bot.model import Incoming, Target, quoted_reaction
 from xmppgov.bot.outbox.outbox import Outbox
 from xmppgov.bot.store import InboxStore
 from xmppgov.bot.turns import Progress, Turns
@@ -37,7 +37,8 @@ OnMessage = Callable[[Database, Incoming], Awaitable[Text | str | None]]
 """Called with the transaction of a message's ratchet step, before commands.
 
 What it writes is committed together with the ratchet step, once for each message. A text that it
-returns is the answer; None leaves the message to the commands.
+returns is the answer; None leaves the message to the commands. Reactions come in clear, and have no
+ratchet step and no answer.
 """
 
 MEMORY = 45 * 24 * 3600.0  # seconds; longer than servers keep messages
@@ -141,6 +142,7 @@ class Inbox:
         if sender == self._account.bare or message.get("type") == "groupchat":
             return True
         is_news = message.get("type") == "error" or stanza.received_id(message)
+        is_news = is_news or stanza.displayed_id(message)
         return not is_news and sender.partition("@")[2] not in self._domains
 
     def _is_news(self, message: ET.Element, sender: str) -> bool:
@@ -150,6 +152,8 @@ class Inbox:
             self._outbox.returned(message.get("id") or "", sender, condition)
         elif received := stanza.received_id(message):
             self._outbox.delivered(received, sender)
+        elif displayed := stanza.displayed_id(message):
+            self._outbox.displayed(displayed, sender)
         else:
             return False
         return True
@@ -160,19 +164,47 @@ class Inbox:
             await self._read(message, sender, given, mark)
 
     async def _read(self, message: ET.Element, sender: str, given: str | None, mark: Mark) -> None:
-        encrypted = stanza.encrypted_part(message)
-        if encrypted is None:
+        encrypted, reaction = stanza.encrypted_part(message), _reaction(message, sender, given)
+        if encrypted is None and reaction is None:
             return
         key = given or _without_stanza_id(sender, message)
         if await self._store.was_seen(key):
             return
+        if encrypted is not None:
+            await self._read_encrypted(message, encrypted, sender, key, mark)
+        elif reaction is not None:
+            await self._react(reaction, key, mark)
+
+    async def _read_encrypted(
+        self, message: ET.Element, encrypted: ET.Element, sender: str, key: str, mark: Mark
+    ) -> None:
         await self._omemo.prepare_reading(sender, encrypted)
         question, answer = await self._decrypt(message, encrypted, sender, key, mark)
         self._outbox.send_now(answer)
         if question is not None:
             self._acknowledge(message)
-            if not answer:
+            if not answer and question.target is None:
                 self._on_question(question)
+
+    async def _react(self, reaction: Incoming, key: str, mark: Mark) -> None:
+        """Commit what a reaction in clear does, once."""
+        for quietly in (False, True):
+            try:
+                async with self._database.transaction() as tx:
+                    await self._note(tx, key, mark)
+                    if self._on_message is not None and not quietly:
+                        await self._effect(tx, reaction)
+                return
+            except _EffectFailed:
+                continue
+
+    async def _note(self, tx: Database, key: str, mark: Mark) -> None:
+        """Remember a message as processed, in the commit of what it does."""
+        now = time.time()
+        await self._store.see(tx, key, now)
+        await self._store.forget(tx, now - MEMORY)
+        if (reached := mark()) is not None:
+            await self._store.set_cursor(tx, self._account.bare, reached)
 
     async def _decrypt(
         self,
@@ -195,13 +227,9 @@ class Inbox:
                     log.info("a message cannot be decrypted", jid=sender, reason=error.reason)
                     text = None
                 async with unit.commit() as tx:
-                    now = time.time()
-                    await self._store.see(tx, key, now)
-                    await self._store.forget(tx, now - MEMORY)
-                    if (reached := mark()) is not None:
-                        await self._store.set_cursor(tx, self._account.bare, reached)
+                    await self._note(tx, key, mark)
                     if text is not None:
-                        incoming = Incoming(sender, text, message.get(stanza.LANG), key)
+                        incoming = _incoming(sender, text, message.get(stanza.LANG), key)
                     if incoming is not None and self._on_message is not None and not quietly:
                         said = await self._effect(tx, incoming)
                         if said is not None:
@@ -231,6 +259,23 @@ class Inbox:
 
 def _sender(message: ET.Element) -> str:
     return (message.get("from") or "").partition("/")[0].lower()
+
+
+def _incoming(sender: str, text: str, language: str | None, key: str) -> Incoming:
+    """Return a decrypted message; some clients write a reaction as a quotation with a sign."""
+    if quoted := quoted_reaction(text):
+        return Incoming(sender, quoted[1], language, key, target=Target(quote=quoted[0]))
+    return Incoming(sender, text, language, key)
+
+
+def _reaction(message: ET.Element, sender: str, given: str | None) -> Incoming | None:
+    """Return somebody's reaction in clear; taking it back says nothing."""
+    found = stanza.reactions(message)
+    if found is None or not found[1]:
+        return None
+    key, language = given or _without_stanza_id(sender, message), message.get(stanza.LANG)
+    target = Target(id=found[0])
+    return Incoming(sender, " ".join(found[1]), language, key, target=target, encrypted=False)
 
 
 def _constant(mark: str) -> Mark:

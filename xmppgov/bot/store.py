@@ -38,6 +38,12 @@ SCHEMA = Schema(
         size INTEGER NOT NULL, encrypted INTEGER NOT NULL, at REAL NOT NULL
     ) WITHOUT ROWID;
     """,
+        """
+    ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'text';
+    ALTER TABLE outbox ADD COLUMN target TEXT;  -- the message that it corrects or retracts
+    ALTER TABLE outbox ADD COLUMN priority INTEGER NOT NULL DEFAULT 5;  -- the smallest goes first
+    UPDATE outbox SET state = 'acknowledged' WHERE state = 'answered';
+    """,
     ),
 )
 SCHEMAS = (OMEMO, SCHEMA)

@@ -55,8 +55,8 @@ def test_a_reason_is_a_sentence_and_an_unknown_one_is_shown(
 @pytest.mark.parametrize(
     ("states", "state", "over"),
     [
-        (("answered", "no-account"), "open", True),
-        (("answered", "delivered"), "open", False),
+        (("acknowledged", "no-account"), "open", True),
+        (("acknowledged", "delivered"), "open", False),
         (("unreachable",), "open", False),
         (("unreachable",), "expired", True),
         (("failed", "expired"), "open", True),

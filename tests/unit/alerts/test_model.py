@@ -43,7 +43,7 @@ def test_people_without_account_are_kept_apart() -> None:
 def test_a_report_counts_every_state_and_puts_trouble_first() -> None:
     alert = Alert("x" * 16, "k", ("group:a",), Severity.MINOR, "fr", NOW, NOW + timedelta(hours=1))
     states = [
-        RecipientState("Alice", "alice@gov", "answered", None, NOW),
+        RecipientState("Alice", "alice@gov", "acknowledged", None, NOW),
         RecipientState("Adam", None, "no-account", None, NOW),
         RecipientState("Bob", "bob@gov", "unreachable", "no-device", NOW),
     ]
@@ -51,7 +51,7 @@ def test_a_report_counts_every_state_and_puts_trouble_first() -> None:
     assert [r["name"] for r in document["recipients"]] == ["Bob", "Adam", "Alice"]  # type: ignore[attr-defined]
     counts = document["counts"]
     assert isinstance(counts, dict)
-    assert (counts["answered"], counts["no-account"], counts["queued"]) == (1, 1, 0)
+    assert (counts["acknowledged"], counts["no-account"], counts["queued"]) == (1, 1, 0)
     assert sum(counts.values()) == 3
     assert (document["state"], document["expires"]) == ("open", "2026-11-23T04:40:00Z")
 

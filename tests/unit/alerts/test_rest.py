@@ -173,10 +173,13 @@ async def test_an_answer_confirms_one_alert_the_newest_first(tmp_path: Path) -> 
         await sent(w.database, new)
         assert "J'apporte" in await answer_of(w, "alice@gov.example", "pas reçu")
         assert "Reste à confirmer : 1" in await answer_of(w, "alice@gov.example", "reçu")
-        assert (await states(w, new))["alice@gov.example"] == "answered"
+        assert (await states(w, new))["alice@gov.example"] == "acknowledged"
         assert (await states(w, old))["alice@gov.example"] == "sent"
         assert "vous avez confirmé" in await answer_of(w, "alice@gov.example", "👍")
-        assert await states(w, old) == {"alice@gov.example": "answered", "bob@gov.example": "sent"}
+        assert await states(w, old) == {
+            "alice@gov.example": "acknowledged",
+            "bob@gov.example": "sent",
+        }
         assert "déjà notée" in await answer_of(w, "alice@gov.example", "ok")
         assert "Aucune alerte" in await answer_of(w, "mallory@gov.example", "ok")
 
@@ -191,7 +194,7 @@ async def test_an_answer_whose_commit_fails_is_not_counted(tmp_path: Path) -> No
                 raise RuntimeError
         assert (await states(w, alert_id))["alice@gov.example"] == "sent"
         await answer_of(w, "alice@gov.example", "reçu")
-        assert (await states(w, alert_id))["alice@gov.example"] == "answered"
+        assert (await states(w, alert_id))["alice@gov.example"] == "acknowledged"
 
 
 async def test_an_expired_alert_waits_for_nobody(tmp_path: Path) -> None:

@@ -95,13 +95,13 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def test_an_acknowledgement_is_told_once(world: World) -> None:
     await world.leave("m1")
     assert world.told == []
-    for state in (State.SENT, State.ACCEPTED, State.ACCEPTED, State.DELIVERED, State.ANSWERED):
+    for state in (State.SENT, State.ACCEPTED, State.ACCEPTED, State.DELIVERED, State.ACKNOWLEDGED):
         await world.change(state, "m1")
     assert world.told == [Departure("m1", "a1", ALICE, 4, True)]
     assert await world.awaited() == set()
 
 
-@pytest.mark.parametrize("state", [State.DELIVERED, State.ANSWERED])
+@pytest.mark.parametrize("state", [State.DELIVERED, State.ACKNOWLEDGED])
 async def test_what_the_recipient_has_the_server_had(world: World, state: State) -> None:
     await world.leave("m1")
     await world.change(state, "m1")

@@ -17,7 +17,7 @@ def test_every_state_is_in_the_table() -> None:
 
 
 def test_an_answer_is_the_end() -> None:
-    assert TRANSITIONS[State.ANSWERED] == ()
+    assert TRANSITIONS[State.ACKNOWLEDGED] == ()
     assert State.ENCRYPTED not in itertools.chain(
         TRANSITIONS[State.SENT], TRANSITIONS[State.ENCRYPTED]
     )

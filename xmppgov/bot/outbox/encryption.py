@@ -10,7 +10,7 @@ import structlog
 from xmppgov.bot import stanza
 from xmppgov.bot.outbox.acceptance import Acceptance
 from xmppgov.bot.outbox.ledger import Ledger
-from xmppgov.bot.outbox.model import Delivery, Departure, State
+from xmppgov.bot.outbox.model import Delivery, Departure, Kind, State
 from xmppgov.bot.outbox.store import Change, OutboxStore
 from xmppgov.clock import Clock
 from xmppgov.omemo.errors import NoKeys
@@ -74,6 +74,11 @@ class Encryption:
     ) -> Batch:
         batch = Batch()
         for row in rows:
+            if row.kind is Kind.RETRACTION:
+                batch.written[row.origin_id] = stanza.write(
+                    stanza.retraction(row.recipient, row.origin_id, row.target or "")
+                )
+                continue
             try:
                 element = await unit.encrypt(row.recipient, await self._text(row))
             except NoKeys as error:
@@ -82,8 +87,9 @@ class Encryption:
             except _NoText:
                 batch.broken[row.origin_id] = {"reason": "no-text"}
             else:
-                message = stanza.encrypted_message(row.recipient, row.origin_id, element)
-                batch.written[row.origin_id] = message
+                batch.written[row.origin_id] = stanza.encrypted_message(
+                    row.recipient, row.origin_id, element, corrects=row.target, markable=True
+                )
         return batch
 
     async def _write(self, tx: Database, batch: Batch) -> list[Delivery]:

@@ -47,7 +47,7 @@ class Ledger:
                 log.error("states were not written", reference=secrets.token_hex(4), exc_info=error)
 
     async def _record(self, news: list[tuple[State, str, Change]]) -> None:
-        for state in (State.ACCEPTED, State.FAILED, State.DELIVERED):
+        for state in (State.ACCEPTED, State.FAILED, State.DELIVERED, State.READ):
             await self.change(state, {key: change for kind, key, change in news if kind is state})
         for recipient in {key for kind, key, _ in news if kind is State.QUEUED}:
             waiting = await self._store.unreachable(recipient)

@@ -8,6 +8,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
+class Kind(StrEnum):
+    """What is sent: a text, encrypted, or the retraction (XEP-0424) of one, in clear."""
+
+    TEXT = "text"
+    RETRACTION = "retraction"
+
+
 class State(StrEnum):
     """Where one text for one person is."""
 
@@ -17,23 +24,28 @@ class State(StrEnum):
     SENT = "sent"  # handed to the stream, which proves nothing
     ACCEPTED = "accepted"  # the server has it (XEP-0198 or found in the bot's own archive)
     DELIVERED = "delivered"  # a device said so (XEP-0184)
-    ANSWERED = "answered"  # the person answered
+    READ = "read"  # a client says that it was shown (XEP-0333)
+    ACKNOWLEDGED = "acknowledged"  # the person confirmed it
+    WITHDRAWN = "withdrawn"  # taken back before it left
     FAILED = "failed"  # the server sent it back, says `reason`
     EXPIRED = "expired"  # its time came before it was surely accepted
 
 
-ARRIVED = (State.DELIVERED, State.ANSWERED)
+ARRIVED = (State.DELIVERED, State.READ, State.ACKNOWLEDGED)
 """States that show that the recipient has the message, and so had the server."""
+_ENDED = (State.FAILED, State.EXPIRED, State.WITHDRAWN)
 _HANDED = (State.ACCEPTED, *ARRIVED, State.FAILED, State.EXPIRED)
 
 TRANSITIONS: Mapping[State, tuple[State, ...]] = {
-    State.QUEUED: (State.ENCRYPTED, State.UNREACHABLE, State.FAILED, State.EXPIRED),
-    State.UNREACHABLE: (State.QUEUED, State.ENCRYPTED, State.FAILED, State.EXPIRED),
+    State.QUEUED: (State.ENCRYPTED, State.UNREACHABLE, *_ENDED),
+    State.UNREACHABLE: (State.QUEUED, State.ENCRYPTED, *_ENDED),
     State.ENCRYPTED: (State.SENT, *_HANDED),
     State.SENT: _HANDED,
     State.ACCEPTED: (*ARRIVED, State.FAILED),
-    State.DELIVERED: (State.ANSWERED,),
-    State.ANSWERED: (),
+    State.DELIVERED: (State.READ, State.ACKNOWLEDGED),
+    State.READ: (State.ACKNOWLEDGED,),
+    State.ACKNOWLEDGED: (),
+    State.WITHDRAWN: (),
     # A late receipt or answer is the truth, whatever was feared before.
     State.FAILED: ARRIVED,
     State.EXPIRED: ARRIVED,
@@ -64,6 +76,8 @@ class Delivery:
     created: float  # seconds, UTC
     changed: float
     expires: float
+    kind: Kind = Kind.TEXT
+    target: str | None = None  # the id of the message that it corrects or retracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +94,8 @@ class Departure:
     def of(cls, delivery: Delivery, stanza: str, notice: str | None = None) -> Departure:
         """Return the message `stanza` of a delivery: its text, or the notice with an id."""
         id, size = notice or delivery.origin_id, len(stanza.encode())
-        return cls(id, delivery.reference, delivery.recipient, size, notice is None)
+        encrypted = notice is None and delivery.kind is Kind.TEXT
+        return cls(id, delivery.reference, delivery.recipient, size, encrypted)
 
 
 class Unsettled(NamedTuple):

@@ -72,15 +72,37 @@ class Outbox:
     # ------------------------------------------------------------------ for owners
 
     async def add(
-        self, tx: Database, *, reference: str, recipients: Iterable[str], expires: float
+        self,
+        tx: Database,
+        *,
+        reference: str,
+        recipients: Iterable[str],
+        expires: float,
+        of: str | None = None,
+        priority: int = 5,
     ) -> None:
         """Queue the text `reference` for bare addresses, inside the owner's transaction.
 
         A (reference, recipient) that is there already is left as it is. `expires` is in seconds,
-        UTC: then what was not accepted becomes `expired`, and no ciphertext is kept.
+        UTC: then what was not accepted becomes `expired`, and no ciphertext is kept. With `of` the
+        text corrects the one of that reference (XEP-0308) wherever that left. What has the smallest
+        `priority` is sent first.
         """
-        rows = [(reference, jid, uuid.uuid4().hex) for jid in sorted(set(recipients))]
-        await self._store.add(tx, rows, self._clock.now(), expires)
+        rows, now = _rows(reference, recipients), self._clock.now()
+        await self._store.add(tx, rows, now, expires, of=of, priority=priority)
+
+    async def retract(
+        self, tx: Database, *, reference: str, recipients: Iterable[str], expires: float, of: str
+    ) -> None:
+        """Queue the retraction (XEP-0424) of the text `of` for those to whom it left."""
+        rows, now = _rows(reference, recipients), self._clock.now()
+        await self._store.add_retractions(tx, rows, now, expires, of=of)
+
+    async def withdraw(self, tx: Database, *, reference: str) -> list[str]:
+        """Take back the text `reference` where it has not left; return for whom."""
+        changed = await self._store.withdraw(tx, reference, self._clock.now())
+        asyncio.get_running_loop().call_soon(self._ledger.tell, changed)
+        return [row.recipient for row in changed]
 
     def wake(self) -> None:
         """Look for new work now: call it after the transaction of `add`."""
@@ -94,16 +116,16 @@ class Outbox:
         """Return how many recipients are in each state (states without any are left out)."""
         return await self._store.counts(reference)
 
-    async def answered(self, tx: Database, *, reference: str, recipient: str) -> str | None:
-        """Mark `recipient` as having answered; return the delivery's origin-id, None without one.
+    async def acknowledged(self, tx: Database, *, reference: str, recipient: str) -> str | None:
+        """Mark a text as confirmed by `recipient`; return the delivery's origin-id, if any.
 
-        Call it from `on_message`, with the transaction it is given: the answer and the ratchet step
-        of the message that carried it are one commit.
+        Call it from `on_message`, with the transaction it is given: the confirmation and the
+        ratchet step of the message that carried it are one commit.
         """
         origin_id = await self._store.of_pair(tx, reference, recipient)
         if origin_id is None:
             return None
-        changed = await self._ledger.move(tx, State.ANSWERED, {origin_id: {}})
+        changed = await self._ledger.move(tx, State.ACKNOWLEDGED, {origin_id: {}})
         # Whoever looks is told after the commit; a rolled-back answer is told of as well, and the
         # watcher then reads the state that is there.
         asyncio.get_running_loop().call_soon(self._ledger.tell, changed)
@@ -112,6 +134,10 @@ class Outbox:
     async def references(self, tx: Database, recipient: str) -> list[str]:
         """Return the unexpired references that were handed to `recipient`, newest first."""
         return await self._store.handed_to(tx, recipient, self._clock.now())
+
+    async def reference_of(self, tx: Database, origin_id: str, recipient: str) -> str | None:
+        """Return the reference of the message with an id that `recipient` has."""
+        return await self._store.of_message(tx, origin_id, recipient)
 
     def changes(self) -> AsyncIterator[Delivery]:
         """Follow every change of state from now on, after its commit."""
@@ -131,6 +157,10 @@ class Outbox:
     def delivered(self, message_id: str, sender: str) -> None:
         """Take note: a device of `sender` says that it has a message."""
         self._ledger.hear(State.DELIVERED, message_id, by=sender)
+
+    def displayed(self, message_id: str, sender: str) -> None:
+        """Take note: a client of `sender` says that it has shown a message."""
+        self._ledger.hear(State.READ, message_id, by=sender)
 
     def returned(self, message_id: str, sender: str, condition: str) -> None:
         """Take note: a message came back with an error."""
@@ -225,3 +255,7 @@ class Outbox:
             if mine:
                 self._sending.hand_over_once(leaving.id, notice)
         self._account.ask_acknowledgement()
+
+
+def _rows(reference: str, recipients: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [(reference, jid, uuid.uuid4().hex) for jid in sorted(set(recipients))]

@@ -11,6 +11,7 @@ from xmppgov.bot.outbox.model import (
     UNCONFIRMED,
     Delivery,
     Departure,
+    Kind,
     State,
     Unsettled,
     may_follow,
@@ -23,13 +24,20 @@ REPLY = "reply:"
 Change = Mapping[str, object]
 """What becomes of a row: `reason`, `stanza`, `retry`; `by` is the only recipient it may concern."""
 
-_COLUMNS = "reference, recipient, origin_id, state, reason, created, changed, expires"
+_COLUMNS = "reference, recipient, origin_id, state, reason, created, changed, expires, kind, target"
+_LEFT = "state IN ('sent', 'accepted', 'delivered', 'read', 'acknowledged')"
+"""Where a message was handed to the connection, and did not come back."""
+_FIRST = (
+    "SELECT coalesce(target, origin_id) AS id FROM outbox"  # noqa: S608 (constants only)
+    f" WHERE reference = ? AND recipient = ? AND {_LEFT}"
+)
+"""The id of the first version of somebody's message, if it left."""
 _OPEN = tuple(str(state) for state in (*NEEDS_TEXT, *UNCONFIRMED))
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:
     values = {key: row[key] for key in _COLUMNS.split(", ")}
-    return Delivery(**{**values, "state": State(values["state"])})
+    return Delivery(**{**values, "state": State(values["state"]), "kind": Kind(values["kind"])})
 
 
 def _marks(values: Iterable[object]) -> str:
@@ -43,15 +51,51 @@ class OutboxStore:
         self._database = database
 
     async def add(
-        self, tx: Database, rows: Iterable[tuple[str, str, str]], now: float, expires: float
+        self,
+        tx: Database,
+        rows: Iterable[tuple[str, str, str]],
+        now: float,
+        expires: float,
+        *,
+        of: str | None = None,
+        priority: int = 5,
     ) -> None:
-        """Insert (reference, recipient, origin_id) as queued; known pairs stay as they are."""
+        """Insert (reference, recipient, origin_id) as queued texts; known pairs stay as they are.
+
+        With `of` each text corrects the recipient's message of that reference, if one left.
+        """
         await tx.execute_many(
-            "INSERT OR IGNORE INTO outbox"
-            " (reference, recipient, origin_id, state, created, changed, expires)"
-            " VALUES (?, ?, ?, 'queued', ?, ?, ?)",
-            [(*row, now, now, expires) for row in rows],
+            "INSERT OR IGNORE INTO outbox (reference, recipient, origin_id, state, created,"  # noqa: S608
+            " changed, expires, priority, target)"
+            f" VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ({_FIRST}))",
+            [(*row, now, now, expires, priority, of, row[1]) for row in rows],
         )
+
+    async def add_retractions(
+        self,
+        tx: Database,
+        rows: Iterable[tuple[str, str, str]],
+        now: float,
+        expires: float,
+        *,
+        of: str,
+    ) -> None:
+        """Insert retractions of the messages of a reference, for those to whom it left."""
+        await tx.execute_many(
+            "INSERT OR IGNORE INTO outbox (reference, recipient, origin_id, state, created,"  # noqa: S608
+            " changed, expires, kind, target)"
+            f" SELECT ?, ?, ?, 'queued', ?, ?, ?, 'retraction', id FROM ({_FIRST})",
+            [(*row, now, now, expires, of, row[1]) for row in rows],
+        )
+
+    async def withdraw(self, tx: Database, reference: str, now: float) -> list[Delivery]:
+        """Take back the rows of a reference that have not left; return them."""
+        rows = await tx.fetch_all(
+            "UPDATE outbox SET state = 'withdrawn', changed = ?, reason = NULL WHERE reference = ?"  # noqa: S608
+            f" AND state IN ('queued', 'unreachable') RETURNING {_COLUMNS}",
+            (now, reference),
+        )
+        return [_delivery(row) for row in rows]
 
     async def move(
         self, tx: Database, new: State, changes: Mapping[str, Change], now: float
@@ -88,7 +132,7 @@ class OutboxStore:
         """Return rows to encrypt now, the oldest first."""
         rows = await self._database.fetch_all(
             f"SELECT {_COLUMNS} FROM outbox WHERE state IN ('queued', 'unreachable')"  # noqa: S608
-            " AND retry <= ? AND expires > ? ORDER BY state, id LIMIT ?",
+            " AND retry <= ? AND expires > ? ORDER BY priority, state, id LIMIT ?",
             (now, now, limit),
         )
         return [_delivery(row) for row in rows]
@@ -155,6 +199,15 @@ class OutboxStore:
         )
         return row["origin_id"] if row else None
 
+    async def of_message(self, tx: Database, origin_id: str, recipient: str) -> str | None:
+        """Return the reference of somebody's message, by its id or its first version's."""
+        row = await tx.fetch_one(
+            "SELECT reference FROM outbox WHERE recipient = ? AND kind = 'text'"
+            " AND (origin_id = ? OR target = ?) AND reference NOT LIKE ? ORDER BY id DESC LIMIT 1",
+            (recipient, origin_id, origin_id, REPLY + "%"),
+        )
+        return row["reference"] if row else None
+
     async def counts(self, reference: str) -> dict[State, int]:
         """Return how many rows of a reference are in each state."""
         rows = await self._database.fetch_all(
@@ -166,9 +219,8 @@ class OutboxStore:
     async def handed_to(self, tx: Database, recipient: str, now: float) -> list[str]:
         """Return the unexpired references that left for `recipient`, newest first."""
         rows = await tx.fetch_all(
-            "SELECT reference FROM outbox WHERE recipient = ? AND expires > ?"
-            " AND state IN ('sent', 'accepted', 'delivered', 'answered')"
-            " AND reference NOT LIKE ? ORDER BY id DESC",
+            "SELECT reference FROM outbox WHERE recipient = ? AND expires > ?"  # noqa: S608
+            f" AND {_LEFT} AND kind = 'text' AND reference NOT LIKE ? ORDER BY id DESC",
             (recipient, now, REPLY + "%"),
         )
         return [row["reference"] for row in rows]
