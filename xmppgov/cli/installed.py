@@ -15,12 +15,13 @@ import typer
 from typer.core import TyperGroup
 
 COMMANDS, SERVICES = "xmppgov.commands", "xmppgov.services"
-OWN = {"demo": EntryPoint("demo", "xmppgov.demo.commands:app", COMMANDS)}
+OWN = {name: EntryPoint(name, f"xmppgov.{name}.commands:app", COMMANDS) for name in ("cap", "demo")}
 COMPLETION = ("install_completion", "show_completion")
 """Options that the root has, and that a command would only repeat."""
 SUMMARIES = {
     "alert": "Send an alert, and see whom it reached.",
     "archive": "Ask the archive, prove a record, verify everything.",
+    "cap": "Check alerts in the Common Alerting Protocol.",
     "demo": "Start a whole administration on this machine.",
     "directory": "Fill the directory and search it.",
     "rooms": "See who is in which room, who waits and why.",
