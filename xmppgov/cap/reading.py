@@ -78,7 +78,7 @@ class _Reader:
         self._namespace = namespace
 
     def values(self, node: Node, kind: type[Element], path: str) -> dict[str, object]:
-        """Return what `kind` is made of; an optional element that is empty says nothing."""
+        """Return what `kind` is made of; an optional text that is empty says nothing."""
         _without_attributes(node, path)
         if node.text.strip(XML_SPACE):
             raise _refused(path, "text", texts("there is text between its elements; remove it."))
@@ -93,7 +93,7 @@ class _Reader:
             place = slot.place
             contents = found.setdefault(slot.element, [])
             content = self._content(child, slot, _below(path, slot, len(contents)))
-            if content != "" or slot.required:
+            if content is not None:
                 contents.append(content)
         return _by_element(found, kind)
 
@@ -121,7 +121,7 @@ class _Reader:
                 texts("it holds text only; remove the element {name}.", name=quoted(child.name)),
             )
         text = node.text
-        return text if slot.required or text.strip() else ""
+        return None if slot.omissible and not text.strip() else text
 
 
 def _by_element(found: Mapping[str, list[object]], kind: type[Element]) -> dict[str, object]:

@@ -70,4 +70,6 @@ def _not_a_reference() -> Flaw:
     )
 
 
-References = Annotated[tuple[Reference, ...], Written(parse_references, format_references)]
+References = Annotated[
+    tuple[Reference, ...], Written(parse_references, format_references, blank=True)
+]

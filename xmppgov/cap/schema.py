@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -18,13 +18,13 @@ class Slot:
     """Where an element may stand in another.
 
     `child` is the kind of an element with elements inside, and None for one with text, which
-    `format` writes.
+    `format` writes. `omissible` is a text that says nothing where it is empty.
     """
 
     element: str
     field: str
     place: int
-    required: bool
+    omissible: bool
     repeated: bool
     child: type[Element] | None
     format: Callable[[Any], str]
@@ -49,11 +49,15 @@ def _slot(place: int, name: str, field: FieldInfo) -> Slot:
         element=field.alias or name,
         field=name,
         place=place,
-        required=field.is_required(),
+        omissible=not field.is_required() and (written.blank if written else _is_text(kind)),
         repeated=repeated,
         child=kind if isinstance(kind, type) and issubclass(kind, Element) else None,
         format=written.format if written else str,
     )
+
+
+def _is_text(kind: Any) -> bool:
+    return (get_args(kind)[0] if get_origin(kind) is Annotated else kind) is str
 
 
 def _without_none(annotation: Any) -> Any:

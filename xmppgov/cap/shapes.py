@@ -114,5 +114,5 @@ def _not_a_circle() -> Flaw:
     )
 
 
-PolygonText = Annotated[Polygon, Written(Polygon.parse, str)]
-CircleText = Annotated[Circle, Written(Circle.parse, str)]
+PolygonText = Annotated[Polygon, Written(Polygon.parse, str, blank=True)]
+CircleText = Annotated[Circle, Written(Circle.parse, str, blank=True)]

@@ -46,6 +46,8 @@ class Written:
 
     parse: Callable[[str], Any]
     format: Callable[[Any], str]
+    blank: bool = False
+    """Whether the schema lets the element be empty."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -234,6 +236,7 @@ Moment = Annotated[datetime, Written(parse_moment, format_moment), AfterValidato
 Number = Annotated[Decimal, Written(parse_number, format_number), AfterValidator(plain_number)]
 Size = Annotated[int, Written(parse_size, str), AfterValidator(possible_size)]
 Words = Annotated[
-    tuple[Annotated[str, AfterValidator(writable_word)], ...], Written(parse_words, format_words)
+    tuple[Annotated[str, AfterValidator(writable_word)], ...],
+    Written(parse_words, format_words, blank=True),
 ]
 """Words that stand in one element together."""
