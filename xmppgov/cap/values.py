@@ -76,7 +76,7 @@ def parse_moment(text: str) -> datetime:
 
 
 def format_moment(moment: datetime) -> str:
-    """Write a time; UTC is `-00:00` in CAP (§3.3.2)."""
+    """Write a time; UTC is `-00:00` in CAP."""
     text = moment.isoformat(timespec="seconds")
     return text if moment.utcoffset() else f"{text[:19]}-00:00"
 

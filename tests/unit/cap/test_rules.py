@@ -53,6 +53,7 @@ BROKEN = [
     ("2026-11-24T20:00:00.01:00", "", "info[1]/expires", "time"),
     ("2026-11-24T20:00:00.01:00", "2026-11-24T17:00:00-00:00", "info[1]/expires", "expires-first"),
     ("<area>", "<web>a b</web><area>", "info[1]/web", "uri"),
+    ("<area>", "<web>a{b}</web><area>", "info[1]/web", "uri"),
     ("<area>", "<web>http://[a</web><area>", "info[1]/web", "uri"),
     ("<area>", "<web>a%2</web><area>", "info[1]/web", "uri"),
     ("<area>", "<parameter/><area>", "info[1]/parameter[1]/valueName", "required"),
