@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.cap import alerts
@@ -27,9 +27,11 @@ from xmppgov.cap.values import (
     writable_word,
 )
 
+CALM = settings(deadline=None)  # the machine may be busy
 odd = st.text(" \"',+-:.0123456789Ta\n\xa0²", max_size=40)
 
 
+@CALM
 @given(st.lists(alerts.references, max_size=4).map(tuple))
 def test_references_come_back(references: tuple[Reference, ...]) -> None:
     text = format_references(references)
@@ -37,22 +39,26 @@ def test_references_come_back(references: tuple[Reference, ...]) -> None:
     assert parse_references("\n " + text.replace(" ", " \t") + " ") == references
 
 
+@CALM
 @given(st.lists(alerts.words, max_size=4).map(tuple))
 def test_words_come_back(words: tuple[str, ...]) -> None:
     assert parse_words(format_words(words)) == words
 
 
+@CALM
 @given(alerts.moments)
 def test_moments_come_back_with_their_offset(moment: datetime) -> None:
     again = parse_moment(format_moment(moment))
     assert (again, again.utcoffset()) == (moment, moment.utcoffset())
 
 
+@CALM
 @given(alerts.numbers(-999_999_999, 999_999_999))
 def test_numbers_come_back_with_their_digits(number: Decimal) -> None:
     assert str(parse_number(format_number(number))) == format_number(number)
 
 
+@CALM
 @given(alerts.polygons, alerts.circles)
 def test_shapes_come_back(polygon: Polygon, circle: Circle) -> None:
     assert Polygon.parse(str(polygon)) == polygon
@@ -71,6 +77,7 @@ PAIRS: list[tuple[Callable[[str], Any], Callable[[Any], str]]] = [
 
 
 @pytest.mark.parametrize(("parse", "written"), PAIRS)
+@CALM
 @given(odd)
 def test_whatever_is_read_can_be_written_and_the_rest_is_refused(
     parse: Callable[[str], Any], written: Callable[[Any], str], text: str
