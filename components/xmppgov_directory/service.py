@@ -11,8 +11,10 @@ from datetime import date
 
 from xmppgov.archive.emitter.model import Event
 from xmppgov.directory.model import Cut, Entry, Member, Page, Room, Version, page
-from xmppgov.errors import BadRequest, NotAllowed, NotFound
+from xmppgov.directory.selector import parse_audience
+from xmppgov.errors import NotAllowed, NotFound
 from xmppgov.i18n import Texts
+from xmppgov_directory.audience import Audiences
 from xmppgov_directory.limits import Limiter
 from xmppgov_directory.model import Listing
 from xmppgov_directory.query import Query, parse
@@ -43,6 +45,7 @@ class DirectoryService:
     ) -> None:
         self._address = address
         self._store = store
+        self._audiences = Audiences(store)
         self._tell = tell
         self._limiter = limiter
         self._domains = domains
@@ -92,10 +95,15 @@ class DirectoryService:
         """Return at most `most` people with their posts, as `asker` would be answered."""
         found = await self.search(asker, parse({"q": text}), Cut(most))
         day = self._today()
+        known = await self._store.people([hit.id for hit in found.items])
+        langs = {one.person: one.lang for one in known}
         entries = [
-            Entry(hit.id, hit.name, hit.jid or None, await self._store.posts(hit.id, day))
+            Entry(
+                hit.id, hit.name, hit.jid or None, await self._store.posts(hit.id, day),
+                lang=langs.get(hit.id),
+            )
             for hit in found.items
-        ]
+        ]  # fmt: skip
         return Page(tuple(entries), found.count, found.index, found.first, found.last)
 
     async def version(self) -> Version:
@@ -111,44 +119,25 @@ class DirectoryService:
 
     async def members(self, asker: str, body: str, cut: Cut) -> Page[Member]:
         """Return today's members of a body to a machine. Raises `NotFound`."""
-        if await self._store.kind(body) is None:
-            raise _unknown()
-        return await self._shown(asker, await self._store.members(body, self._today(), cut))
+        return await self._shown(asker, await self._audiences.members(body, self._today(), cut))
 
     async def person(self, asker: str, *, id: str = "", jid: str = "") -> Entry:
         """Return a person with today's posts to a machine, by id or address. Raises `NotFound`."""
-        found = await self._person(id=id, jid=jid)
+        found = await self._store.person(self._today(), id=id, jid=jid)
+        if found is None:
+            raise NotFound(texts("The directory knows nobody and nothing by this name."))
         await self._shown_to_machine(asker, [found.id])
         return found
 
     async def audience(self, asker: str, to: str, cut: Cut) -> Page[Member]:
-        """Return to a machine whom `person:…`, `group:…`, `room:…` or `body:…` means today.
+        """Return to a machine whom the selectors `to` mean today, each once.
 
         Raises:
-            BadRequest: `to` is none of these.
+            BadRequest: one of them is no selector (`xmppgov.directory.selector`).
             NotFound: there is no such person or body.
         """
-        kind, colon, name = to.partition(":")
-        if not (colon and name) or kind not in ("person", "group", "room", "body"):
-            raise BadRequest(texts("An audience is person:, group:, room: or body: and an id."))
-        if kind == "person":
-            return await self._shown(asker, await self._one(name))
-        known = await self._store.kind(name)
-        if known is None or not _fits(kind, *known):
-            raise _unknown()
-        found = await self._store.members(name, self._today(), cut, below=kind == "body")
+        found = await self._audiences.named(parse_audience(to), self._today(), cut)
         return await self._shown(asker, found)
-
-    async def _person(self, *, id: str = "", jid: str = "") -> Entry:
-        found = await self._store.person(self._today(), id=id, jid=jid)
-        if found is None:
-            raise _unknown()
-        return found
-
-    async def _one(self, name: str) -> Page[Member]:
-        entry = await self._person(jid=name) if "@" in name else await self._person(id=name)
-        member = Member(entry.id, entry.name, jid=entry.jid)
-        return Page((member,), 1, 0, entry.id, entry.id)
 
     async def _shown(self, asker: str, found: Page[Member]) -> Page[Member]:
         await self._shown_to_machine(asker, [member.person for member in found.items])
@@ -169,11 +158,3 @@ class DirectoryService:
         if day != self._day:
             await self._store.follow(day)
             self._day = day
-
-
-def _fits(asked: str, kind: str, room: bool) -> bool:
-    return asked == "body" or (asked == "group" and kind == "group") or (asked == "room" and room)
-
-
-def _unknown() -> NotFound:
-    return NotFound(texts("The directory knows nobody and nothing by this name."))

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
 from xmppgov.directory.model import (
     CHAIR,
-    LARGEST_PAGE,
-    MEMBER,
     UNIT_SIZE,
-    Cut,
     Entry,
     Member,
-    Page,
     Post,
     Room,
 )
@@ -62,14 +58,18 @@ _TODAY = """post.start <= :day AND :day <= post.end AND body.start <= :day AND :
 _BELOW = """WITH RECURSIVE below (id) AS (
     SELECT id FROM body WHERE id = :body
     UNION SELECT body.id FROM body JOIN below ON body.parent = below.id)"""
-_MEMBERS = f"""{{scope}} SELECT person.id, person.jid, person.given, person.family,
-    MAX(post.role = '{CHAIR}') AS chair
-FROM post JOIN body ON body.id = post.body JOIN person ON person.id = post.person
-WHERE {_TODAY} AND {{condition}} AND person.id > :after
-GROUP BY person.id ORDER BY person.id LIMIT :max"""  # noqa: S608
-_COUNT = f"""{{scope}} SELECT COUNT(DISTINCT person) AS all_,
-    COUNT(DISTINCT CASE WHEN person <= :after THEN person END) AS before
+_SITTING = f"""{{scope}} SELECT post.person, post.role = '{CHAIR}' AS chair
 FROM post JOIN body ON body.id = post.body WHERE {_TODAY} AND {{condition}}"""  # noqa: S608
+_SIZE = f"""{_BELOW} SELECT COUNT(DISTINCT person) AS size
+FROM post JOIN body ON body.id = post.body WHERE {_TODAY} AND post.body IN (SELECT id FROM below)"""  # noqa: S608
+_KNOWN = "SELECT * FROM person WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+DEEPEST = 100
+"""So many bodies above a body are named; should they form a loop, it ends there."""
+_ABOVE = f"""WITH RECURSIVE above (body, id, step) AS (
+    SELECT id, parent, 1 FROM body WHERE id IN (SELECT value FROM json_each(?))
+    UNION ALL SELECT above.body, body.parent, step + 1 FROM above JOIN body ON body.id = above.id
+    WHERE step < {DEEPEST})
+SELECT body, id FROM above WHERE id IS NOT NULL ORDER BY step"""  # noqa: S608
 _POSTS = f"""SELECT post.person, post.body, body.name, post.title, post.role
 FROM post JOIN body ON body.id = post.body
 WHERE {_TODAY} AND post.person = :person ORDER BY post.position"""  # noqa: S608
@@ -138,33 +138,55 @@ class Store:
         row = await self._database.fetch_one("SELECT kind, room FROM body WHERE id = ?", (body,))
         return (row["kind"], bool(row["room"])) if row else None
 
-    async def members(self, body: str, day: date, cut: Cut, *, below: bool = False) -> Page[Member]:
-        """Return who sits in `body` on `day`, by person's id; `below`: in those below it too."""
-        scope = _BELOW if below else ""
-        condition = "post.body IN (SELECT id FROM below)" if below else "post.body = :body"
-        size = LARGEST_PAGE if cut.max is None else min(cut.max, LARGEST_PAGE)
-        params = {"body": body, "day": day.isoformat(), "after": cut.after or "", "max": size}
-        count = await self._database.fetch_one(
-            _COUNT.format(scope=scope, condition=condition), params
+    async def sitting(
+        self, day: date, *, body: str | None = None, below: bool = False, role: str | None = None
+    ) -> dict[str, bool]:
+        """Return who holds a post on `day`, by id, and whether as a chair.
+
+        `body`: only there; `below`: there and in the bodies below; `role`: only posts of that role.
+        """
+        where = "post.body IN (SELECT id FROM below)" if below else "post.body = :body"
+        conditions = [where] * (body is not None) + ["post.role = :role"] * (role is not None)
+        sql = _SITTING.format(
+            scope=_BELOW if below else "", condition=" AND ".join(conditions or ["TRUE"])
         )
-        rows = await self._database.fetch_all(
-            _MEMBERS.format(scope=scope, condition=condition), params
+        params = {"body": body, "day": day.isoformat(), "role": role}
+        seats: dict[str, bool] = {}
+        for person, chair in await self._database.fetch_all(sql, params):
+            seats[person] = bool(chair) or seats.get(person, False)
+        return seats
+
+    async def size(self, body: str, day: date) -> int:
+        """Return how many people sit on `day` in `body` and in the bodies below it."""
+        params = {"body": body, "day": day.isoformat()}
+        row = await self._database.fetch_one(_SIZE, params)
+        return int(row["size"]) if row else 0
+
+    async def people(self, ids: Sequence[str]) -> list[Member]:
+        """Return those of the people `ids` who are known, by id; nobody as a chair."""
+        rows = await self._database.fetch_all(_KNOWN, (json.dumps(ids),))
+        return [
+            Member(row["id"], _name(row), jid=row["jid"], lang=row["lang"] or None) for row in rows
+        ]
+
+    async def find(self, *, id: str = "", jid: str = "") -> str | None:
+        """Return the id of a person by `id` or by bare address; None for a stranger."""
+        row = await self._found(id, jid)
+        return row["id"] if row else None
+
+    async def _found(self, id: str, jid: str) -> sqlite3.Row | None:
+        return await self._database.fetch_one(
+            "SELECT * FROM person WHERE id = ? OR jid = ?", (id or None, jid or None)
         )
-        members = tuple(_member(row) for row in rows)
-        total, index = (count["all_"], count["before"]) if count else (0, 0)
-        first, last = (members[0].person, members[-1].person) if members else (None, None)
-        return Page(members, total, index, first, last)
 
     async def person(self, day: date, *, id: str = "", jid: str = "") -> Entry | None:
         """Return a person with the posts of `day`, by `id` or by bare address."""
-        row = await self._database.fetch_one(
-            "SELECT * FROM person WHERE id = ? OR jid = ?", (id or None, jid or None)
-        )
+        row = await self._found(id, jid)
         if row is None:
             return None
         posts = await self.posts(row["id"], day)
         unit = await self._unit(posts[0].body, day) if posts else None
-        return Entry(row["id"], _name(row), row["jid"], posts, unit)
+        return Entry(row["id"], _name(row), row["jid"], posts, unit, row["lang"] or None)
 
     async def protected(self, people: Iterable[str]) -> list[tuple[str, str | None]]:
         """Return id and bare address of those of `people` (ids) who are protected."""
@@ -178,9 +200,19 @@ class Store:
         """Return the posts that a person holds on `day`, the principal one first."""
         params = {"person": person, "day": day.isoformat()}
         rows = await self._database.fetch_all(_POSTS, params)
+        above = await self._above([row["body"] for row in rows])
         return tuple(
-            Post(row["body"], row["name"], row["title"], _role(row["role"])) for row in rows
+            Post(row["body"], row["name"], row["title"], row["role"], above.get(row["body"], ()))
+            for row in rows
         )
+
+    async def _above(self, bodies: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Return the bodies above each of `bodies`, the nearest first."""
+        above: dict[str, dict[str, None]] = {}
+        for body, id in await self._database.fetch_all(_ABOVE, (json.dumps(bodies),)):
+            if id != body:
+                above.setdefault(body, {})[id] = None
+        return {body: tuple(found) for body, found in above.items()}
 
     async def _unit(self, body: str, day: date) -> str:
         """Return `body`, or the nearest above it whose people, with those below, are enough."""
@@ -188,7 +220,7 @@ class Store:
         seen: list[str] = []
         while current is not None and current not in seen:
             seen.append(current)
-            if (await self.members(current, day, Cut(0), below=True)).count >= UNIT_SIZE:
+            if await self.size(current, day) >= UNIT_SIZE:
                 return current
             row = await self._database.fetch_one("SELECT parent FROM body WHERE id = ?", (current,))
             current = row["parent"] if row else None
@@ -283,16 +315,8 @@ class Store:
         return Status(row["data"], day, *tuple(row)[2:])
 
 
-def _role(role: str) -> str:
-    return CHAIR if role == CHAIR else MEMBER
-
-
 def _name(row: sqlite3.Row) -> str:
     return f"{row['given']} {row['family']}".strip()
-
-
-def _member(row: sqlite3.Row) -> Member:
-    return Member(row["id"], _name(row), CHAIR if row["chair"] else MEMBER, row["jid"])
 
 
 def _start(row: BodyRow | PostRow) -> str:

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from xmppgov.directory.model import CHAIR, MEMBER
+from xmppgov.directory.model import CHAIR, MEMBER, ROLE
 from xmppgov.errors import CheckFailed
 from xmppgov.i18n import Text, Texts
 from xmppgov_directory.diff import lineage
@@ -246,7 +246,7 @@ class _Tables:
         role = cells.get("role", "") or (CHAIR if raw in mapping.chairs else MEMBER)
         if not raw:
             raise _Wrong(texts("the title is missing"))
-        if not _WORD.fullmatch(role):
+        if not re.fullmatch(ROLE, role):
             raise _Wrong(texts("not a role (chair, member or another word): {value}", value=role))
         return PostRow(
             self._id(cells["person_id"]), self._id(cells["body_id"]), mapping.titles.get(raw, raw),

@@ -71,7 +71,7 @@ async def test_rooms_and_their_members_of_today(client: DirectoryClient) -> None
     )
     # Two rows, one chair; the last day of a term belongs to it; yesterday's and tomorrow's do not.
     assert await client.members("grp-1") == (
-        Member("p1", "Alice Durand", "chair", "alice@gov.localhost"),
+        Member("p1", "Alice Durand", "chair", "alice@gov.localhost", "fr"),
         Member("p2", "Benoît Œuvrard", "member", "bob@gov.localhost"),
     )
     assert await client.members("closed") == ()
@@ -80,7 +80,9 @@ async def test_rooms_and_their_members_of_today(client: DirectoryClient) -> None
 async def test_a_person_with_posts_and_unit(client: DirectoryClient) -> None:
     alice = await client.person("alice@gov.localhost/phone")
     assert (alice.id, alice.name, alice.jid) == ("p1", "Alice Durand", "alice@gov.localhost")
-    assert alice.posts[0] == Post("grp-1", "Groupe Horizon commun", "Présidente", "chair")
+    within = ("an", "etat")
+    assert alice.posts[0] == Post("grp-1", "Groupe Horizon commun", "Présidente", "chair", within)
+    assert alice.lang == "fr"
     # Nobody above has twenty people: the whole is named.
     assert alice.unit == "etat"
     assert await client.person_by_id("p1") == alice
@@ -95,17 +97,31 @@ async def test_audiences(client: DirectoryClient) -> None:
     assert await who("group:grp-1") == await who("room:grp-1") == ["p1", "p2"]
     assert await who("body:an") == ["p1", "p2", "p3", "p4", "p8"]
     assert await who("body:min-eco") == ["p5"]
-    for to in ("person:nobody", "group:min-eco", "room:an", "body:none"):
-        with pytest.raises(NotFound):
-            await client.audience(to)
-    with pytest.raises(BadRequest):
-        await client.audience("everybody")
+    assert await who("role:chair@body:an") == await who("role:chair") == ["p1", "p3"]
+    assert await who("role:member@group:grp-2") == ["p8"]
+    for to in ("person:nobody", "group:min-eco", "room:an", "body:none", "list:grp-1"):
+        with pytest.raises(NotFound) as unknown:
+            await client.audience("body:an", to)
+        assert str(unknown.value) == f"{to}: the directory knows no such audience."
+    with pytest.raises(BadRequest) as nobody:
+        await client.audience("body:an", "everybody")
+    assert str(nobody.value).startswith("“everybody” names nobody; write ")
+
+
+async def test_several_selectors_are_one_audience(client: DirectoryClient) -> None:
+    found = await client.audience("group:grp-1", "person:p5", "person:p1", "role:chair@body:an")
+    assert [(member.person, member.role, member.lang) for member in found] == [
+        ("p1", "chair", "fr"), ("p2", "member", None), ("p3", "chair", None), ("p5", "member", None)
+    ]  # fmt: skip
 
 
 async def test_search_as_a_person_would_be_answered(client: DirectoryClient) -> None:
     found = await client.search("dupont finances", asker="alice@gov.localhost/phone")
     assert [entry.name for entry in found.items] == ["Jean Dupont"]
-    assert found.items[0].posts == (Post("budget", "Direction du budget", "Chef de bureau"),)
+    post = Post("budget", "Direction du budget", "Chef de bureau", within=("min-eco", "etat"))
+    assert (found.items[0].posts, found.items[0].lang) == ((post,), None)
+    (alice,) = (await client.search("durand", asker="alice@gov.localhost")).items
+    assert alice.lang == "fr"
     assert found.count == 1
     two = await client.search("dupont", asker="alice@gov.localhost", most=1)
     assert (len(two.items), two.count) == (1, 3)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from xmppgov.demo.crisis import add_crisis
 from xmppgov.demo.institutions import (
     AN_COMMITTEES,
     AN_GROUPS,
@@ -54,6 +55,7 @@ def make_country(domain: str = "gov.localhost", seed: int = SEED) -> Country:
     maker.prefectures()
     maker.town_halls()
     _give_accounts(maker, domain)
+    add_crisis(maker.country)
     return maker.country
 
 

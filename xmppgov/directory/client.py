@@ -63,9 +63,14 @@ class DirectoryClient:
         """Return today's members of `body`, each once. Raises `NotFound` for an unknown body."""
         return await self._all_members("members", body=body)
 
-    async def audience(self, to: str) -> tuple[Member, ...]:
-        """Return whom `person:…`, `group:…`, `room:…` or `body:…` means today, each once."""
-        return await self._all_members("audience", to=to)
+    async def audience(self, *to: str) -> tuple[Member, ...]:
+        """Return whom the selectors `to` (`body:an`, `role:duty@body:sgg`) mean today, each once.
+
+        Raises:
+            BadRequest: one of them is no selector; the text names it.
+            NotFound: the directory does not know what one of them names; the text says which.
+        """
+        return await self._all_members("audience", to=" ".join(to))
 
     async def person(self, jid: JID | str) -> Entry:
         """Return the person with the bare address `jid`. Raises `NotFound` for a stranger."""

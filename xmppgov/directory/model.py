@@ -5,6 +5,7 @@ Pure values; the wire is `xmppgov.directory.stanza` (docs/protocol/directory.md)
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +14,8 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 CHAIR, MEMBER = "chair", "member"
-ROLES = (CHAIR, MEMBER)
+ROLE = r"[a-z][a-z0-9-]{0,30}"
+"""The word for what somebody is in a body: `chair`, `member`, or another, such as `duty`."""
 LARGEST_PAGE = 500
 MOST_RESULTS = 50
 FEWEST_LETTERS = 2
@@ -40,17 +42,21 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person in a body; `jid` is None where the person has no account."""
+    """A person in a body, as its chair or as a member.
+
+    `jid` is None where the person has no account, `lang` (RFC 5646) where it is unknown.
+    """
 
     person: str
     name: str
     role: str = MEMBER
     jid: str | None = None
+    lang: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post that a person holds on the day of the answer."""
+    """A post that a person holds on the day of the answer; `role` is a word as in `ROLE`."""
 
     body: str
     name: str
@@ -61,13 +67,17 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A person with the posts of the day, the first one first; `unit` is a body's id."""
+    """A person with the posts of the day, the first one first.
+
+    `unit` is a body's id; `lang` (RFC 5646) is None where it is unknown.
+    """
 
     id: str
     name: str
     jid: str | None = None
     posts: tuple[Post, ...] = ()
     unit: str | None = None
+    lang: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,23 @@ def page(items: Sequence[Item], key: Callable[[Item], str], cut: Cut, largest: i
     if not part:
         return Page((), len(items), start)
     return Page(part, len(items), start, keys[start], keys[start + len(part) - 1])
+
+
+def sorted_page(keys: Sequence[str], cut: Cut, largest: int) -> Page[str]:
+    """Return the part of sorted `keys` that `cut` asks for, at most `largest` of them.
+
+    A key of `cut` that is not in the list stands where it would.
+    """
+    size = min(largest if cut.max is None else cut.max, largest)
+    if cut.before is not None:
+        end = bisect_left(keys, cut.before) if cut.before else len(keys)
+        start = max(0, end - size)
+    else:
+        start = bisect_right(keys, cut.after) if cut.after else 0
+        end = start + size
+    part = tuple(keys[start:end])
+    first, last = (part[0], part[-1]) if part else (None, None)
+    return Page(part, len(keys), start, first, last)
 
 
 def _position(keys: Sequence[str], wanted: str) -> int:

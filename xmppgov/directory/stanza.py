@@ -6,6 +6,7 @@ answers are read from elements that a stream has parsed. Paging is XEP-0059.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -15,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 from xmppgov.directory.model import (
     CHAIR,
     MEMBER,
+    ROLE,
     Cut,
     Entry,
     Member,
@@ -131,26 +133,33 @@ def _attributes(attributes: dict[str, str]) -> str:
 
 
 def _member(member: Member) -> str:
-    jid = f" jid={quoteattr(member.jid)}" if member.jid else ""
     return (
-        f"<member person={quoteattr(member.person)}{jid}"
-        f" name={quoteattr(member.name)} role={quoteattr(member.role)}/>"
+        f"<member person={quoteattr(member.person)}{_known('jid', member.jid)}"
+        f" name={quoteattr(member.name)} role={quoteattr(member.role)}"
+        f"{_known('lang', member.lang)}/>"
     )
 
 
 def _person(entry: Entry, namespace: str = "") -> str:
-    jid = f" jid={quoteattr(entry.jid)}" if entry.jid else ""
-    unit = f" unit={quoteattr(entry.unit)}" if entry.unit else ""
     posts = "".join(_post(post) for post in entry.posts)
-    start = f"<person{namespace} id={quoteattr(entry.id)}{jid} name={quoteattr(entry.name)}{unit}"
+    start = (
+        f"<person{namespace} id={quoteattr(entry.id)}{_known('jid', entry.jid)}"
+        f" name={quoteattr(entry.name)}{_known('unit', entry.unit)}{_known('lang', entry.lang)}"
+    )
     return f"{start}>{posts}</person>" if posts else f"{start}/>"
 
 
 def _post(post: Post) -> str:
     return (
         f"<post body={quoteattr(post.body)} name={quoteattr(post.name)}"
-        f" title={quoteattr(post.title)} role={quoteattr(post.role)}/>"
+        f" title={quoteattr(post.title)} role={quoteattr(post.role)}"
+        f"{_known('within', ' '.join(post.within))}/>"
     )
+
+
+def _known(name: str, value: str | None) -> str:
+    """Return an attribute; nothing where there is no value."""
+    return f" {name}={quoteattr(value)}" if value else ""
 
 
 def read_version(xml: ET.Element) -> Version:
@@ -181,7 +190,10 @@ def read_members(xml: ET.Element) -> Page[Member]:
 def read_person(xml: ET.Element) -> Entry:
     """Read a person, alone or in the answer to `search`."""
     posts = tuple(_read_post(p) for p in xml.findall(tag("post")))
-    return Entry(_needed(xml, "id"), _needed(xml, "name"), xml.get("jid"), posts, xml.get("unit"))
+    return Entry(
+        _needed(xml, "id"), _needed(xml, "name"), xml.get("jid"), posts, xml.get("unit"),
+        xml.get("lang"),
+    )  # fmt: skip
 
 
 def read_search(xml: ET.Element) -> Page[Entry]:
@@ -194,15 +206,18 @@ def _people(xml: ET.Element) -> Iterator[Entry]:
 
 
 def _read_member(xml: ET.Element) -> Member:
-    return Member(_needed(xml, "person"), _needed(xml, "name"), _role(xml), xml.get("jid"))
+    role = CHAIR if xml.get("role") == CHAIR else MEMBER
+    return Member(
+        _needed(xml, "person"), _needed(xml, "name"), role, xml.get("jid"), xml.get("lang")
+    )
 
 
 def _read_post(xml: ET.Element) -> Post:
-    return Post(_needed(xml, "body"), _needed(xml, "name"), xml.get("title", ""), _role(xml))
-
-
-def _role(xml: ET.Element) -> str:
-    return CHAIR if xml.get("role") == CHAIR else MEMBER
+    role = xml.get("role", "")
+    return Post(
+        _needed(xml, "body"), _needed(xml, "name"), xml.get("title", ""),
+        role if re.fullmatch(ROLE, role) else MEMBER, tuple(xml.get("within", "").split()),
+    )  # fmt: skip
 
 
 def _read_page(xml: ET.Element, items: tuple[Any, ...]) -> Page[Any]:

@@ -56,6 +56,18 @@ def test_groups_and_committees_have_one_chair(country: Country) -> None:
     assert {body.kind for body in rooms} == {"group", "committee", "cabinet", "service"}
 
 
+def test_some_have_duties_in_a_crisis(country: Country) -> None:
+    roles = Counter(post.role for post in country.posts)
+    assert (roles["duty"], roles["releaser"], roles["deputy"]) == (4, 3, 5)
+    (listed,) = (body for body in country.bodies if body.kind == "list")
+    assert (listed.parent, len(current(country, listed.id))) == ("", 8)
+    # Whoever is shown in the demo can play each part.
+    accounts = {who.id for who in country.people if who.jid}
+    for role in ("duty", "releaser", "deputy"):
+        holders = {post.person_id for post in country.posts if post.role == role}
+        assert len(holders & accounts) >= 2
+
+
 def test_posts_begin_and_end(country: Country) -> None:
     day = DAY.isoformat()
     assert sum(bool(post.end) and post.end < day for post in country.posts) > 100

@@ -9,6 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from xmppgov.directory import stanza
+from xmppgov.directory.selector import parse_audience, write_audience
 from xmppgov_directory import stanza as person
 from xmppgov_directory.mapping import Mapping
 from xmppgov_directory.model import Listing
@@ -55,8 +56,13 @@ def test_the_machines_answers_are_written_as_the_page_says() -> None:
     written = stanza.write_members("members", members, body="grp-1")
     assert canonical(written) == canonical(found["members"][1])
     entry = stanza.read_person(found["person"][1])
+    assert [post.within for post in entry.posts] == [("an", "republique"), ()]
     assert canonical(stanza.write_person(entry)) == canonical(found["person"][1])
     assert stanza.read_search(found["search"][1]).items[0].id == "p9"
+    audience = stanza.read_members(found["audience"][3])
+    assert (audience.index, audience.complete) == (2, True)
+    written = stanza.write_members("audience", audience, to=found["audience"][3].get("to", ""))
+    assert canonical(written) == canonical(found["audience"][3])
 
 
 def test_the_machines_questions_are_asked_as_the_page_says() -> None:
@@ -73,6 +79,21 @@ def test_the_machines_questions_are_asked_as_the_page_says() -> None:
     }
     for name, question in asked.items():
         assert canonical(question) == canonical(found[name][0])
+    to = "role:releaser@body:an list:crise person:p7"
+    second_page = stanza.question("audience", stanza.Cut(500, after="p2"), to=to)
+    assert canonical(second_page) == canonical(found["audience"][2])
+
+
+def test_the_selectors_of_the_page_are_all_there_are() -> None:
+    text = (DOCS / "protocol/directory.md").read_text("utf-8")
+    table = re.search(r"\| Selector \|.*?\n\n", text, re.DOTALL)
+    assert table is not None
+    shown = [
+        word.replace("WORD", "duty").replace("ADDRESS", "a@gov.example")
+        for word in re.findall(r"`([a-z]+:[^`]+)`", table[0])
+    ]
+    assert write_audience(parse_audience(" ".join(shown))) == " ".join(shown)
+    assert len(shown) == 9
 
 
 def test_peoples_searches_are_read_and_answered_as_the_page_says() -> None:
@@ -92,7 +113,7 @@ def test_the_csv_examples_are_read(tmp_path: Path) -> None:
         paths.append(tmp_path / name)
         paths[-1].write_text(text, "utf-8")
     register = read_register(*paths, Mapping())
-    assert (len(register.people), len(register.bodies), len(register.posts)) == (2, 2, 3)
+    assert (len(register.people), len(register.bodies), len(register.posts)) == (2, 3, 5)
 
 
 def test_the_mapping_example_is_one() -> None:

@@ -13,6 +13,7 @@ from xmppgov.directory import stanza
 from xmppgov.directory.model import (
     CHAIR,
     MEMBER,
+    ROLE,
     Cut,
     Entry,
     Member,
@@ -21,6 +22,7 @@ from xmppgov.directory.model import (
     Room,
     Version,
     page,
+    sorted_page,
 )
 from xmppgov.errors import BadRequest
 
@@ -31,11 +33,15 @@ TEXT = st.text(
     ),
     min_size=1,
 )
-ROLE = st.sampled_from([CHAIR, MEMBER])
-MEMBERS = st.builds(Member, TEXT, TEXT, ROLE, st.none() | TEXT)
-POSTS = st.builds(Post, TEXT, TEXT, TEXT, ROLE)
+ID = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", fullmatch=True)
+LANG = st.none() | st.from_regex(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", fullmatch=True)
+SEAT = st.sampled_from([CHAIR, MEMBER])
+MEMBERS = st.builds(Member, TEXT, TEXT, SEAT, st.none() | TEXT, LANG)
+POSTS = st.builds(
+    Post, TEXT, TEXT, TEXT, st.from_regex(ROLE, fullmatch=True), st.lists(ID).map(tuple)
+)
 ENTRIES = st.builds(
-    Entry, TEXT, TEXT, st.none() | TEXT, st.lists(POSTS).map(tuple), st.none() | TEXT
+    Entry, TEXT, TEXT, st.none() | TEXT, st.lists(POSTS).map(tuple), st.none() | TEXT, LANG
 )
 
 
@@ -78,6 +84,17 @@ def test_a_cut_is_read_as_asked(largest: int | None, after: str | None, before: 
     assert stanza.read_cut(stanza.question("members", cut)) == cut
 
 
+@pytest.mark.parametrize("role", ["", "Chair", "1st", "a b", "a" * 32])
+def test_a_role_that_is_no_word_is_a_member(role: str) -> None:
+    post = stanza.read_person(
+        ET.fromstring(
+            f"<person id='p' name='n'><post xmlns='{stanza.NAMESPACE}' body='b' name='n' "
+            f"role='{role}'/></person>"
+        )
+    ).posts[0]
+    assert (post.role, post.within) == (MEMBER, ())
+
+
 @pytest.mark.parametrize("value", ["-1", "x", "", "1.5", "²", "9" * 10])
 def test_a_page_size_is_a_number(value: str) -> None:
     with pytest.raises(BadRequest):
@@ -114,3 +131,21 @@ def test_pages_forward_and_backward_cover_a_list_once(items: list[int], size: in
         backward = [*part.items, *backward]
         part = page(items, str, Cut(size, before=part.first), 50)
     assert forward == backward == items
+
+
+@given(st.sets(TEXT), st.integers(1, 60), st.none() | TEXT)
+def test_pages_of_sorted_keys_cover_them_once(keys: set[str], size: int, start: str | None) -> None:
+    items = sorted(keys)
+    forward: list[str] = []
+    part = sorted_page(items, Cut(size, after=start), 50)
+    while part.items:
+        forward += part.items
+        assert items[part.index : part.index + len(part.items)] == list(part.items)
+        part = sorted_page(items, Cut(size, after=part.last), 50)
+    assert forward == [key for key in items if start is None or key > start]
+    backward: list[str] = []
+    part = sorted_page(items, Cut(size, before=""), 50)
+    while part.items:
+        backward = [*part.items, *backward]
+        part = sorted_page(items, Cut(size, before=part.first), 50)
+    assert backward == items

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.directory import BODIES, DAY, PEOPLE, POSTS, import_into, write_files
-from xmppgov.directory.model import Cut
 from xmppgov.errors import CheckFailed, Conflict
 from xmppgov_directory.diff import compare
 from xmppgov_directory.importer import import_files
@@ -197,7 +196,7 @@ async def test_the_unit_has_twenty_people(store: Store, tmp_path: Path) -> None:
     entry = await store.person(DAY, id="p5")
     assert entry is not None
     assert (entry.posts[0].body, entry.unit) == ("budget", "min-eco")
-    assert (await store.members("min-eco", DAY, Cut(), below=True)).count == 20
+    assert await store.size("min-eco", DAY) == 20
 
 
 async def test_a_body_above_itself_ends(store: Store, tmp_path: Path) -> None:
@@ -207,3 +206,18 @@ async def test_a_body_above_itself_ends(store: Store, tmp_path: Path) -> None:
     entry = await store.person(DAY, id="p5")
     assert entry is not None
     assert entry.unit == "min-eco"
+    assert entry.posts[0].within == ("min-eco",)
+
+
+async def test_a_post_says_what_is_above_its_body(store: Store) -> None:
+    (first, second) = await store.posts("p1", DAY)
+    assert first.within == second.within == ("an", "etat")
+    assert [post.within for post in await store.posts("p5", DAY)] == [("min-eco", "etat")]
+
+
+async def test_a_language_is_known_or_not(store: Store) -> None:
+    assert [one.lang for one in await store.people(["p1", "p2"])] == ["fr", None]
+    alice, bob = await store.person(DAY, id="p1"), await store.person(DAY, id="p2")
+    assert alice is not None
+    assert bob is not None
+    assert (alice.lang, bob.lang) == ("fr", None)
