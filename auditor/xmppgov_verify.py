@@ -236,12 +236,18 @@ class Counters:
         self.say, self.last, self.open, self.since, self.names = audit.say, {}, {}, {}, {}
         self.epochs, self.ended, self.newest, self.turn, self.days = {}, set(), 0, None, Counter()
         self.records = self.missing = self.counted = self.summed = 0
+        self.holes = []
 
     def facts(self):
         waiting = sum(count(parts) for parts in self.open.values())
-        return {"records": self.records, "missing": self.missing, "counted": self.counted} | {
-            "open": waiting
-        }
+        facts = {"records": self.records, "missing": self.missing, "counted": self.counted}
+        return facts | {"open": waiting} | ({"holes": self.holes} if self.holes else {})
+
+    def name(self, em, leaf):
+        """Keep the first 20 holes by emitter, numbers, reason and time."""
+        numbers, time = f"{leaf['first']}-{leaf['last']}", when(leaf["t"])
+        if len(self.holes) < 20:
+            self.holes.append(f"{em} {numbers} {leaf['reason']} {time}")
 
     def follow(self, where, leaf):
         kind, em = leaf["kind"], leaf.get("em")
@@ -251,6 +257,7 @@ class Counters:
         self.time(where, kind, leaf["t"])
         if kind == "gap":
             self.missing += leaf["last"] - leaf["first"] + 1
+            self.name(em, leaf)
             self.take(where, em, [(leaf["first"], leaf["last"])], declared=True)
         elif kind == "counted":
             self.settle(where, em, ranges(leaf["ranges"]), leaf["n"])

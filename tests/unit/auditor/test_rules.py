@@ -171,6 +171,9 @@ def test_counters_say_the_same_of_any_log(entries: list[bytes]) -> None:
     facts = theirs.facts()
     assert (facts["missing"], facts["counted"]) == (report.missing, report.counted)
     assert facts["open"] == report.open or found
+    named = [hole.split()[:3] for hole in facts.get("holes", [])]
+    declared = [[h.em, f"{h.first}-{h.last}", h.reason] for h in report.holes]
+    assert named == declared[:20]
 
 
 MALFORMED = test_policy.test_malformed_policies_are_refused.pytestmark[0].args[1]

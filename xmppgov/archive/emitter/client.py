@@ -26,6 +26,7 @@ from xmppgov.archive.emitter.model import (
     Refused,
 )
 from xmppgov.archive.emitter.service import Emitter
+from xmppgov.archive.emitter.store import MAIN
 from xmppgov.archive.emitter.verdicts.client import PolicyClient
 from xmppgov.archive.emitter.verdicts.service import Judge
 from xmppgov.archive.emitter.verdicts.store import Undecided
@@ -103,6 +104,9 @@ async def emitting(
         return
     spools = {section.archive: await events.spool()}
     spools |= {archive: await events.spool(archive) for archive in section.others}
+    for archive, waiting in (await events.orphaned({MAIN, *section.others})).items():
+        log.error("ALARM: events wait for an archive that is not listed", archive=archive,
+                  waiting=waiting)  # fmt: skip
     judge = Judge(events=events, spools=spools, policy=PolicyClient(stream))
     emitters = [
         Emitter(spool=spool, archive=ArchiveClient(stream, archive))

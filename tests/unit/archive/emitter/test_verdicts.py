@@ -57,6 +57,14 @@ class World:
         return [(r.seq, r.t, r.kind) for r in waiting.records] if waiting else []
 
 
+async def test_events_of_an_archive_that_is_listed_no_more_are_named(world: World) -> None:
+    world.policy.verdicts[BETWEEN] = Verdict("full", SENATE)
+    await world.events.tell([LOOKUP])
+    assert await world.judge.step()
+    assert await world.events.orphaned({"", SENATE}) == {}
+    assert await world.events.orphaned({""}) == {SENATE: 1}
+
+
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     database = await Database.open(tmp_path / "service.db", SCHEMA)

@@ -5,7 +5,7 @@ the emitter's store.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import structlog
 
@@ -51,6 +51,12 @@ class Undecided:
     async def spool(self, archive: str = MAIN) -> Spool:
         """Open the spool of an archive. Raises `StorageError`."""
         return await Spool.open(self._database, archive)
+
+    async def orphaned(self, archives: Collection[str]) -> dict[str, int]:
+        """Return how many events wait for each archive that is none of `archives`."""
+        async with self._database.transaction() as tx:
+            rows = await tx.fetch_all("SELECT archive, count(*) AS n FROM spool GROUP BY archive")
+        return {row["archive"]: row["n"] for row in rows if row["archive"] not in archives}
 
     async def places(self) -> list[str]:
         """Return where undecided events happened, the oldest first."""
