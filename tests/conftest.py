@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from xmppgov.demo.prosody import Ports, Prosody
 from xmppgov.logs import pin_library_loggers
@@ -20,6 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=bool(os.environ.get("CI")),
         help="fail, rather than skip, where a server or client program is missing",
     )
+
+
+# No test fails on a clock: a machine may be slow for reasons of its own.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

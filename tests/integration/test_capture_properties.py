@@ -41,7 +41,6 @@ def servers(
 @pytest.mark.timeout(120 + 20 * EXAMPLES)  # a failure is made smaller, which takes a while
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=not MANY,
     database=None,  # a program that fails is printed, and is a line of a test
     report_multiple_bugs=False,

@@ -81,7 +81,7 @@ def test_examples(tmp_path: Path, addresses: list[str], verdict: bool) -> None:
     assert [a for a, took in zip(addresses, taken, strict=True) if took is not verdict] == []
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     addresses=st.lists(
         st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -362,7 +362,7 @@ def test_a_lost_record_is_a_hole_after_every_start(tmp_path: Path) -> None:
     assert lua(tmp_path, script).splitlines() == [holes, holes, whole]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(texts=st.lists(st.text(min_size=1, max_size=80), min_size=20, max_size=20))
 def test_a_strange_identifier_is_a_digest(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]

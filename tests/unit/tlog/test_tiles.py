@@ -96,7 +96,7 @@ def test_root_and_files_are_those_of_the_tree(size: int) -> None:
     assert Edge.load(size, files.read).root() == root
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 1500), min_size=1, max_size=8).map(sorted))
 def test_growth_in_steps_gives_the_files_of_growth_at_once(sizes: list[int]) -> None:
     _, once = grown(sizes[-1])
@@ -108,7 +108,7 @@ def test_growth_in_steps_gives_the_files_of_growth_at_once(sizes: list[int]) -> 
     assert {path: files[path] for path in once} == dict(once)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 1200), st.data())
 def test_proofs_from_tiles_verify(size: int, data: st.DataObject) -> None:
     edge, files = grown(size)

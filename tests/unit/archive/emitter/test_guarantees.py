@@ -174,9 +174,7 @@ def lived(folder: Path, steps: list[tuple[str, Any]]) -> None:
     asyncio.run(run())
 
 
-often = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+often = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @often

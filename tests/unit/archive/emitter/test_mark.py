@@ -15,7 +15,7 @@ from xmppgov.errors import StorageError
 numbers = st.integers(0, 2**53 - 1)
 earlier = st.lists(st.tuples(numbers, numbers), max_size=MOST_EARLIER).map(tuple)
 marks = st.builds(Mark, numbers, numbers, numbers, earlier)
-reuse = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+reuse = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 async def test_there_is_none_at_first(tmp_path: Path) -> None:

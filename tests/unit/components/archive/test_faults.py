@@ -177,7 +177,6 @@ def item(kind: str, seq: int, now: int) -> Item:
 
 @settings(
     max_examples=2000 if FULL else 80,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(PLANS)

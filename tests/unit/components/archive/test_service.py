@@ -153,7 +153,6 @@ async def test_many_batches_at_once_are_taken_one_after_the_other(place: Place) 
 
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 15)), min_size=1, max_size=12))

@@ -178,7 +178,7 @@ def test_the_assemblys_files_are_read_by_mapping(shared_data: Path) -> None:
 CELL = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(CELL, min_size=5, max_size=7), max_size=5))
 def test_any_table_is_read_or_refused_and_rows_survive(
     tmp_path: Path, rows: list[list[str]]
@@ -193,7 +193,7 @@ def test_any_table_is_read_or_refused_and_rows_survive(
     assert len(register.people) == 8 + len(rows)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_with_a_line(tmp_path: Path, raw: bytes) -> None:
     files = write_files(tmp_path)

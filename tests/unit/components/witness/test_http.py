@@ -146,7 +146,7 @@ async def _play(steps: list[Asked | int]) -> None:
                     return  # it has cosigned a first tree that is of no history here
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(ASKED | st.integers(0, 4), max_size=8))
 def test_every_request_is_answered_as_the_specification_says(steps: list[Asked | int]) -> None:
     asyncio.run(_play(steps))
@@ -199,7 +199,7 @@ async def test_malformed_requests_are_bad(body: bytes, tmp_path: Path) -> None:
         assert (await client.post("/add-checkpoint", data=GOOD)).status == 200
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=80) | st.integers(0, len(GOOD) - 1))
 def test_no_bytes_break_it(data: bytes | int) -> None:
     """Nothing but an answer of the specification comes, whatever comes in."""

@@ -274,7 +274,6 @@ def day(t: int) -> str:
 
 @settings(
     max_examples=200 if os.environ.get("XMPPGOV_CHAOS") else 40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(scripts)

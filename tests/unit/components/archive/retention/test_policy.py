@@ -175,7 +175,7 @@ def made(extent: Extent, id: str = "h", until: str = "2026-12-31", **more: int) 
     return Hold(id, extent, "judicial", until, 1, "archivist", 0, 1, **more)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(traits, max_size=25), st.lists(extents(), min_size=1, max_size=3))
 def test_the_database_and_the_policy_agree_on_what_is_held(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Traits], reach: list[Extent]
