@@ -61,7 +61,7 @@ class Deed:
         async with self._archive.adding() as add:
             if self.fails:
                 raise self.fails
-            await add(Access(v=1, kind="access", t=1, roles=roles, n=10, **fields))
+            await add(Access(v=1, kind="access", t=asked.made, roles=roles, n=10, **fields))
             await granted.settle(10)
         self.done.append(granted)
         return Answer(Text("xmppgov", "Archivist"))
