@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+Result = TypeVar("Result")
+LAST_WORD = 1.0  # seconds of the machine's for what was cancelled to end
 
 
 class Clock(Protocol):
@@ -31,15 +35,24 @@ class SystemClock:
     sleep = staticmethod(asyncio.sleep)
 
 
+async def settle(turns: int = 20) -> None:
+    """Give other tasks `turns` chances to run."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
 class VirtualClock:
     """Time that passes only when `advance` says so; whoever sleeps then wakes in order.
 
     Args:
         start: seconds since 1970, UTC.
+        settle: waits until whoever woke has done what there was to do.
     """
 
-    def __init__(self, start: float = 1_800_000_000.0) -> None:
-        self._start, self._passed = start, 0.0
+    def __init__(
+        self, start: float = 1_800_000_000.0, settle: Callable[[], Awaitable[None]] = settle
+    ) -> None:
+        self._start, self._passed, self.settle = start, 0.0, settle
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._number = count()
 
@@ -68,15 +81,9 @@ class VirtualClock:
             if not woken.done():
                 self._passed = moment
                 woken.set_result(None)
-                await settle()
+                await self.settle()
         self._passed = end
-        await settle()
-
-
-async def settle(turns: int = 20) -> None:
-    """Give other tasks `turns` chances to run."""
-    for _ in range(turns):
-        await asyncio.sleep(0)
+        await self.settle()
 
 
 async def wait_for(event: asyncio.Event, seconds: float, clock: Clock) -> bool:
@@ -91,3 +98,24 @@ async def wait_for(event: asyncio.Event, seconds: float, clock: Clock) -> bool:
             with suppress(asyncio.CancelledError):
                 await task
     return event.is_set()
+
+
+async def in_time(work: Coroutine[Any, Any, Result], seconds: float, clock: Clock) -> Result:
+    """Return what `work` gives; after so many seconds it is cancelled, and not waited for long.
+
+    Raises:
+        TimeoutError: it took too long.
+    """
+    working = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise TimeoutError
+        return working.result()
+    finally:
+        working.cancel()
+        waiting.cancel()
+        # Whoever does not end when told to holds nobody up.
+        await asyncio.wait({working, waiting}, timeout=LAST_WORD)
+        working.add_done_callback(lambda task: task.cancelled() or task.exception())

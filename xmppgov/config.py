@@ -161,7 +161,8 @@ def _explain(path: Path, error: ValidationError) -> ConfigurationError:
     elif first["type"] == "missing":
         text = texts("{path}: {key}: this setting is missing.", path=path, key=key)
     else:
-        text = texts("{path}: {key}: {reason}.", path=path, key=key, reason=first["msg"])
+        reason = first["msg"].removeprefix("Value error, ").removesuffix(".")
+        text = texts("{path}: {key}: {reason}.", path=path, key=key, reason=reason)
     return ConfigurationError(text)
 
 

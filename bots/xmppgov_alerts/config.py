@@ -10,10 +10,12 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from xmppgov.archive.emitter.config import EmitterSection
+from xmppgov.bot.letters.cipher import Cipher
+from xmppgov.bot.letters.key import bad_key
+from xmppgov.bot.letters.key import read_cipher as read_text_key
 from xmppgov.config import ConfigPath, LogSection, Section, Settings, XmppSection, read_secret
 from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Texts
-from xmppgov_alerts.cipher import Cipher
 from xmppgov_alerts.model import Severity
 from xmppgov_alerts.scope import PATTERN, Scope
 from xmppgov_alerts.signature import Key, secret_bytes
@@ -114,7 +116,7 @@ def read_sender(section: KeySection) -> Sender:
     try:
         return Sender(section, secret_bytes(read_secret(section.secret_file)))
     except ValueError as error:
-        raise _bad_key(section.secret_file, error) from error
+        raise bad_key(section.secret_file, error) from error
 
 
 def read_senders(section: WebhookSection) -> dict[str, Sender]:
@@ -143,31 +145,8 @@ def read_cipher(alerts: AlertsSection, database: Path) -> Cipher:
     Raises:
         ConfigurationError: it lies inside, is readable by others, or is too short.
     """
-    path, folder = alerts.text_key_file.resolve(), database.parent.resolve()
-    if path.is_relative_to(folder):
-        raise ConfigurationError(
-            texts(
-                "{path}: the key of texts lies in the database's folder {folder}, and would leave "
-                "with it; move it elsewhere and set alerts.text_key_file.",
-                path=alerts.text_key_file,
-                folder=folder,
-            )
-        )
-    try:
-        return Cipher(read_secret(path))
-    except ValueError as error:
-        raise _bad_key(path, error) from error
-
-
-def _bad_key(path: Path, error: ValueError) -> ConfigurationError:
-    return ConfigurationError(
-        texts(
-            "{path}: not a usable key: {reason}; make one with: "
-            "(umask 077; head -c 32 /dev/urandom | base64 > {path})",
-            path=path,
-            reason=error,
-        )
-    )
+    setting = "alerts.text_key_file"
+    return read_text_key(alerts.text_key_file, database, setting=setting, purpose="alert")
 
 
 def zone(alerts: AlertsSection) -> ZoneInfo:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from xmppgov.archive.emitter.model import Event
+from xmppgov.bot.letters.cipher import Cipher
 from xmppgov.bot.limits import Limit
 from xmppgov.bot.model import Incoming
 from xmppgov.bot.outbox.model import Delivery, Departure
@@ -35,7 +36,6 @@ from xmppgov.i18n import Text, Texts
 from xmppgov.storage.database import Database
 from xmppgov_alerts import wording
 from xmppgov_alerts.answer import acknowledges
-from xmppgov_alerts.cipher import Cipher
 from xmppgov_alerts.config import Sender
 from xmppgov_alerts.errors import Unprocessable
 from xmppgov_alerts.model import (

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tests.people import OmemoPerson, person
 from tests.streams import account_section, component_section
+from xmppgov.bot.config import BotSection, BotSettings
+from xmppgov.bot.wiring import build
 from xmppgov.demo.prosody import Prosody
-from xmppgov_annuaire.__main__ import build
-from xmppgov_annuaire.config import AnnuaireSettings, BotSection
+from xmppgov_annuaire.search import BOT as ANNUAIRE
 from xmppgov_directory.__main__ import build as build_directory
 from xmppgov_directory.config import DirectorySection, DirectorySettings
 from xmppgov_directory.importer import Files, import_files
@@ -52,7 +53,7 @@ async def asking(server: Prosody, folder: Path, machines: set[str]) -> AsyncIter
             database=await filled(folder), domains={server.domain}, machines=machines
         ),
     )
-    bot = AnnuaireSettings(
+    bot = BotSettings(
         xmpp=account_section(server, BOT),
         bot=BotSection(
             database=folder / "bot.sqlite",
@@ -62,7 +63,7 @@ async def asking(server: Prosody, folder: Path, machines: set[str]) -> AsyncIter
     )
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(build_directory(directory))
-        running = await stack.enter_async_context(build(bot))
+        running = await stack.enter_async_context(build(ANNUAIRE, bot))
         await running.ready.wait()
         yield await stack.enter_async_context(person(server, ALICE, folder))
 

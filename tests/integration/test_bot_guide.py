@@ -10,10 +10,10 @@ from xmppgov.bot import Bot
 from xmppgov.bot.outbox.model import State
 from xmppgov.bot.running import Running
 from xmppgov.bot.store import SCHEMAS
-from xmppgov.config import load
+from xmppgov.bot.wiring import read_settings
 from xmppgov.demo.prosody import Prosody
 from xmppgov.storage.database import Database
-from xmppgov_annuaire.config import AnnuaireSettings
+from xmppgov_annuaire.search import BOT as ANNUAIRE
 
 BOT, ALICE = "guide@gov.localhost", "alice@gov.localhost"
 ACCOUNTS = [BOT, ALICE]
@@ -43,7 +43,7 @@ async def test_the_example_runs(prosody: Prosody, tmp_path: Path) -> None:
 
 def test_the_configuration_loads(tmp_path: Path) -> None:
     (tmp_path / "annuaire.toml").write_text(block("toml"))
-    settings = load(AnnuaireSettings, tmp_path / "annuaire.toml")
+    settings = read_settings(ANNUAIRE, tmp_path / "annuaire.toml")
     assert settings.bot.directory == "directory.gov.example"
 
 

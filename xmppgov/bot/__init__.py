@@ -2,5 +2,6 @@
 
 from xmppgov.bot.context import Context
 from xmppgov.bot.definition import OPEN, Bot
+from xmppgov.bot.entry import service
 
-__all__ = ["OPEN", "Bot", "Context"]
+__all__ = ["OPEN", "Bot", "Context", "service"]

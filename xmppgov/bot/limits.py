@@ -1,8 +1,9 @@
-"""How often one person may ask: a bucket of tokens for each, kept small; the time is passed in."""
+"""How often one may ask: a bucket of tokens for each person or room; the time is passed in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
@@ -29,3 +30,19 @@ class Limit:
         allowed = bucket.tokens >= 1
         bucket.tokens -= 1 if allowed else 0
         return allowed
+
+
+class Limits(NamedTuple):
+    """What one sender, and all together in one room, may ask: a minute, and at once."""
+
+    per_sender: float = 30.0
+    per_room: float = 60.0
+    burst: int = 10
+
+    def of_sender(self) -> Limit:
+        """Return the limit of each sender."""
+        return Limit(burst=self.burst, rate=self.per_sender / 60)
+
+    def of_room(self) -> Limit:
+        """Return the limit of each room, in which several ask at once."""
+        return Limit(burst=2 * self.burst, rate=self.per_room / 60)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -18,6 +18,7 @@ from xmppgov.bot.permissions.model import Actor, Rule, Verdict
 from xmppgov.bot.permissions.policy import decide, needs_person, rules_of
 from xmppgov.bot.questions.dispatch import usage
 from xmppgov.bot.questions.model import Asked, Command
+from xmppgov.clock import in_time
 from xmppgov.errors import BadRequest, RemoteFault, Unreachable
 from xmppgov.i18n import Text, Texts
 
@@ -37,11 +38,13 @@ class Router:
         *,
         rules: Sequence[Rule] = (),
         limit: Limit | None = None,
+        room_limit: Limit | None = None,
         patience: float = PATIENCE,
         on_fault: Callable[[str, str], None] = lambda _command, _reference: None,
     ) -> None:
         self._bot, self._context, self._actors, self._rules = bot, context, actors, rules
         self._limit = limit or Limit(burst=10, rate=0.5)
+        self._room_limit = room_limit or Limit(burst=20, rate=1.0)
         self._patience, self._on_fault = patience, on_fault
 
     async def answer(self, incoming: Incoming) -> str | None:
@@ -61,7 +64,7 @@ class Router:
         return decide(rules, actor, room)
 
     async def _say(self, incoming: Incoming, asked: Asked | None) -> Text | str | None:
-        if not self._limit.allow(incoming.sender, self._context.clock.monotonic()):
+        if not self._may_ask_now(incoming):
             return texts("You ask faster than I may answer; try again in a moment.")
         if asked is None:
             return await self._explain(incoming)
@@ -69,6 +72,12 @@ class Router:
         if not verdict.allowed:
             return texts("You may not ask for this. {reason}", reason=verdict.reason)
         return await self._do(incoming, asked)
+
+    def _may_ask_now(self, incoming: Incoming) -> bool:
+        now, room = self._context.clock.monotonic(), incoming.room
+        return self._limit.allow(incoming.sender, now) and (
+            room is None or self._room_limit.allow(room, now)
+        )
 
     async def _explain(self, incoming: Incoming) -> str:
         allowed = [
@@ -85,8 +94,8 @@ class Router:
             return f"{fault.text.in_language(asked.language)}\n{usage(asked)}"
         try:
             context = await self._context_of(incoming, asked.language)
-            async with asyncio.timeout(self._patience):
-                return await asked.command.answer(context, **arguments)
+            answering = _answer(asked.command, context, arguments)
+            return await in_time(answering, self._patience, context.clock)
         except (RemoteFault, Unreachable) as fault:
             return fault.text
         except Exception as error:
@@ -107,3 +116,9 @@ class Router:
             "An internal error occurred; the operator finds it in the log under {reference}.",
             reference=reference,
         )
+
+
+async def _answer(
+    command: Command, context: Context, arguments: Mapping[str, Any]
+) -> Text | str | None:
+    return await command.answer(context, **arguments)

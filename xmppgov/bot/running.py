@@ -6,33 +6,33 @@ import asyncio
 import secrets
 from collections.abc import Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
 import structlog
 
-from xmppgov.bot.account import BotAccount
-from xmppgov.bot.archive import OwnArchive
 from xmppgov.bot.context import Context
-from xmppgov.bot.definition import Bot, Job
-from xmppgov.bot.deliveries import Deliveries
+from xmppgov.bot.definition import Bot
+from xmppgov.bot.faults import Faults
 from xmppgov.bot.inbox import Inbox, OnMessage
+from xmppgov.bot.jobs.service import Jobs
+from xmppgov.bot.jobs.store import JobStore
+from xmppgov.bot.letters.cipher import Cipher
+from xmppgov.bot.letters.service import Letters
+from xmppgov.bot.limits import Limits
+from xmppgov.bot.line import MakeLine, Plug, over_xmpp
 from xmppgov.bot.lock import only_process
 from xmppgov.bot.model import Incoming
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.outbox.encryption import Render
 from xmppgov.bot.outbox.outbox import Outbox
-from xmppgov.bot.outbox.store import AwaitedStore
+from xmppgov.bot.outbox.store import LETTER, AwaitedStore
 from xmppgov.bot.permissions.client import Actors
 from xmppgov.bot.permissions.model import Rule
 from xmppgov.bot.router import Router
 from xmppgov.clock import Clock, SystemClock
 from xmppgov.config import XmppSection
-from xmppgov.directory.client import DirectoryClient
-from xmppgov.omemo.plugin import enable_omemo
-from xmppgov.omemo.store import OmemoStore
 from xmppgov.storage.database import Database
 
 log = structlog.get_logger()
@@ -52,10 +52,14 @@ class Running:
         domains: whose messages are read; by default those of the bot's own domain.
         directory: the directory's address; without one nobody's posts are known.
         rules: the configuration's permissions.
+        limits: how often somebody, or a room, may ask.
         settings: the bot's own settings, for its functions.
+        cipher: seals the letters that functions send; without one they cannot.
+        owner: who is told, by such a letter, what fails.
         render: gives the texts of the outbox; needed only where `outbox.add` is used.
         on_message: see `OnMessage`.
         on_accepted: see `OnAccepted`.
+        make_line: connects it.
     """
 
     def __init__(
@@ -68,51 +72,58 @@ class Running:
         domains: Collection[str] = (),
         directory: str | None = None,
         rules: Sequence[Rule] = (),
+        limits: Limits | None = None,
         settings: Any = None,
+        cipher: Cipher | None = None,
+        owner: str | None = None,
         render: Render | None = None,
         on_message: OnMessage | None = None,
         on_accepted: OnAccepted | None = None,
         clock: Clock | None = None,
+        make_line: MakeLine = over_xmpp,
     ) -> None:
-        self.bot, self._database, self._clock = bot, database, clock or SystemClock()
-        self.account = BotAccount(section, resource)
-        self._archive = OwnArchive(self.account, self.account.bare)
-        self._omemo = enable_omemo(
-            self.account, OmemoStore(database), database, on_keys=self._keys_appeared
+        self.bot, self.database, self._clock = bot, database, clock or SystemClock()
+        line = make_line(Plug(section, resource, database, directory, self._keys_appeared))
+        self.account, self._omemo, self._archive = line.account, line.omemo, line.archive
+        self.directory, self._deliveries = line.directory, line.deliveries
+        self._owners_render = render
+        self.outbox = self._make_outbox(on_accepted)
+        self.letters = Letters(
+            database=database, outbox=self.outbox, cipher=cipher, clock=self._clock
         )
-        self.outbox = self._make_outbox(render, on_accepted)
-        self.directory = DirectoryClient(self.account, directory) if directory else None
+        self._faults = Faults(bot.name, owner, self.letters, self._clock)
         self._inbox = self._make_inbox(domains, on_message)
-        self._context = Context(database, self._clock, settings, self.directory)
-        ask = self.directory.person if self.directory else None
-        self._router = Router(bot, self._context, Actors(ask, self._clock), rules=rules)
+        self._context = Context(database, self._clock, settings, self.directory, self.letters)
+        self._jobs = Jobs(JobStore(database), self._context, self._on_fault)
+        self._router = self._make_router(rules, limits or Limits())
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self.answering = 0  # questions whose answer is not written yet
         self._stack = AsyncExitStack()
         self._logins = 0
         self.ready = asyncio.Event()  # set while keys are published and the outbox sends
         self._listen()
 
-    def _make_outbox(self, render: Render | None, on_accepted: OnAccepted | None) -> Outbox:
+    def _make_outbox(self, on_accepted: OnAccepted | None) -> Outbox:
         acceptance = Acceptance(
-            store=AwaitedStore(self._database),
+            store=AwaitedStore(self.database),
             archive=self._archive,
-            deliveries=Deliveries(self.account),
+            deliveries=self._deliveries,
             on_accepted=on_accepted,
         )
         return Outbox(
-            database=self._database,
+            database=self.database,
             omemo=self._omemo,
             account=self.account,
             acceptance=acceptance,
-            render=render,
+            render=self._render,
             notices=Notices(),
             clock=self._clock,
         )
 
     def _make_inbox(self, domains: Collection[str], on_message: OnMessage | None) -> Inbox:
         return Inbox(
-            database=self._database,
+            database=self.database,
             omemo=self._omemo,
             account=self.account,
             archive=self._archive,
@@ -122,12 +133,39 @@ class Running:
             on_question=self._question,
         )
 
+    def _make_router(self, rules: Sequence[Rule], limits: Limits) -> Router:
+        ask = self.directory.person if self.directory else None
+        return Router(
+            self.bot,
+            self._context,
+            Actors(ask, self._clock),
+            rules=rules,
+            limit=limits.of_sender(),
+            room_limit=limits.of_room(),
+            on_fault=self._on_fault,
+        )
+
+    async def _render(self, reference: str, recipient: str) -> str:
+        if reference.startswith(LETTER):
+            return await self.letters.render(reference, recipient)
+        assert self._owners_render is not None, "no texts without render"
+        return await self._owners_render(reference, recipient)
+
+    def _on_fault(self, cause: str, reference: str) -> None:
+        self._start(self._faults.tell(cause, reference))
+
     async def __aenter__(self) -> Running:
-        self._stack.enter_context(only_process(self._database.path))
+        self._stack.enter_context(only_process(self.database.path))
+        try:
+            await self.letters.check_key()
+        except BaseException:
+            await self._stack.aclose()
+            raise
         for work in (self._inbox.run(), self.outbox.run(), self.outbox.keep_account()):
             self._start(work)
+        self._start(self.letters.keep())
         for job in self.bot.jobs:
-            self._start(repeat(job, self._context))
+            self._start(self._jobs.run(job))
         self.account.start()
         return self
 
@@ -186,9 +224,13 @@ class Running:
             self._start(self._answer(incoming))
 
     async def _answer(self, incoming: Incoming) -> None:
-        async with self._slots:
-            if text := await self._router.answer(incoming):
-                await self._reply(incoming, text)
+        self.answering += 1
+        try:
+            async with self._slots:
+                if text := await self._router.answer(incoming):
+                    await self._reply(incoming, text)
+        finally:
+            self.answering -= 1
 
     async def _reply(self, incoming: Incoming, text: str) -> None:
         try:
@@ -201,14 +243,3 @@ class Running:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def repeat(job: Job, context: Context) -> None:
-    """Do a job each period, until cancelled; one that fails is done again at its next time."""
-    while True:
-        await context.clock.sleep(job.period / timedelta(seconds=1))
-        try:
-            await job.action(context)
-        except Exception as error:
-            reference = secrets.token_hex(4)
-            log.error("a job failed", job=job.name, reference=reference, exc_info=error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xmppgov.bot.jobs.store import SCHEMA as JOBS
+from xmppgov.bot.letters.store import SCHEMA as LETTERS
 from xmppgov.omemo.store import SCHEMA as OMEMO
 from xmppgov.storage.database import Database
 from xmppgov.storage.migrations import Schema
@@ -46,7 +48,7 @@ SCHEMA = Schema(
     """,
     ),
 )
-SCHEMAS = (OMEMO, SCHEMA)
+SCHEMAS = (OMEMO, SCHEMA, LETTERS, JOBS)
 """What a bot's database is opened with, before the owner's own."""
 
 

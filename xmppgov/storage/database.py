@@ -34,6 +34,8 @@ class Database:
         self._writer = asyncio.Lock()
         self.transactions = 0
         """How many transactions were begun: two writes of one number are one commit."""
+        self.statements = 0
+        """How many statements were begun; whoever waits until all is quiet looks at it."""
 
     @classmethod
     async def open(cls, path: Path, *schemas: Schema) -> Database:
@@ -131,6 +133,7 @@ class Database:
         The connection's thread runs it in any case, and a transaction must be known to be open or
         closed before anything else.
         """
+        self.statements += 1
         running = asyncio.ensure_future(self._connection.execute(sql))
         try:
             await asyncio.shield(running)
@@ -140,6 +143,7 @@ class Database:
 
     async def execute(self, sql: str, params: Params = ()) -> int:
         """Run one statement; return the number of rows that it changed."""
+        self.statements += 1
         cursor = await self._connection.execute(sql, params)
         changed = cursor.rowcount
         await cursor.close()
@@ -147,11 +151,13 @@ class Database:
 
     async def execute_many(self, sql: str, rows: Iterable[Params]) -> None:
         """Run one statement for each of `rows`."""
+        self.statements += 1
         cursor = await self._connection.executemany(sql, rows)
         await cursor.close()
 
     async def fetch_all(self, sql: str, params: Params = ()) -> list[sqlite3.Row]:
         """Return every row of a query."""
+        self.statements += 1
         return list(await self._connection.execute_fetchall(sql, params))
 
     async def fetch_one(self, sql: str, params: Params = ()) -> sqlite3.Row | None:

@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 
 from tests.unit.alerts.world import TEXT_SECRET, world
+from xmppgov.bot.letters.cipher import Cipher
 from xmppgov.errors import ConfigurationError
-from xmppgov_alerts.cipher import Cipher
 from xmppgov_alerts.webhook import Webhook
 
 ALERT: dict[str, Any] = {"to": ["group:grp-1"], "severity": "Severe", "text": "Évacuez la mairie."}
@@ -57,7 +57,7 @@ async def test_no_answer_rests_on_what_may_be_rolled_back(tmp_path: Path) -> Non
                     "INSERT INTO alert (id, key_name, request_id, request_mark, targets, severity,"
                     " lang, created, expires, state, sealed)"
                     " VALUES ('x', 'one', 'r1', ?, '[]', 'Minor', 'fr', 0, 9e9, 'open', x'00')",
-                    (Cipher(TEXT_SECRET).mark(body),),
+                    (Cipher(TEXT_SECRET, "alert").mark(body),),
                 )
                 posting = asyncio.create_task(w.post(body, id="r1"))
                 await asyncio.wait({posting}, timeout=0.3)

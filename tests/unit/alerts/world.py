@@ -17,6 +17,7 @@ import aiohttp
 
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
 from xmppgov.archive.emitter.verdicts.store import Undecided
+from xmppgov.bot.letters.cipher import Cipher
 from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox.acceptance import Acceptance, OnAccepted
 from xmppgov.bot.outbox.outbox import Outbox
@@ -27,7 +28,6 @@ from xmppgov.directory.model import Member
 from xmppgov.errors import NotAllowed, NotFound, TooMany, Unreachable
 from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
-from xmppgov_alerts.cipher import Cipher
 from xmppgov_alerts.config import KeySection, Sender, WebhookSection, read_senders
 from xmppgov_alerts.service import Alerts
 from xmppgov_alerts.signature import sign
@@ -162,7 +162,7 @@ async def world(
         store=AlertStore(database),
         outbox=outbox,
         audience=audience,
-        cipher=Cipher(secret),
+        cipher=Cipher(secret, "alert"),
         senders=senders,
         zone=ZoneInfo("Europe/Paris"),
         default_life=timedelta(hours=24),

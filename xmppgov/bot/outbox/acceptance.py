@@ -16,13 +16,13 @@ import structlog
 from xmppgov.bot.archive import ArchiveGone, OwnArchive
 from xmppgov.bot.deliveries import Deliveries
 from xmppgov.bot.outbox.model import Departure, Unsettled
-from xmppgov.bot.outbox.store import REPLY, AwaitedStore
+from xmppgov.bot.outbox.store import OWN, AwaitedStore
 from xmppgov.storage.database import Database
 
 log = structlog.get_logger()
 OnAccepted = Callable[[Database, Sequence[Departure]], Awaitable[None]]
 """Called with the transaction that notes that the server has these messages; answers to messages
-are not among them."""
+and letters are not among them."""
 CLOCKS = 3600.0  # seconds by which the server's clock may be behind ours
 
 
@@ -43,7 +43,7 @@ class Acceptance:
     async def expect(self, tx: Database, departures: Iterable[Departure]) -> None:
         """Take note, in the commit after which they may leave, of messages."""
         if self._on_accepted is not None:
-            told = [d for d in departures if not d.reference.startswith(REPLY)]
+            told = [d for d in departures if not d.reference.startswith(OWN)]
             await self._store.add(tx, told, time.time())
 
     async def take(self, tx: Database, ids: Collection[str]) -> None:

@@ -18,8 +18,9 @@ from xmppgov.bot.outbox.model import (
 )
 from xmppgov.storage.database import Database
 
-REPLY = "reply:"
-"""References of answers to messages begin so; owners do not see them."""
+REPLY, LETTER = "reply:", "letter:"
+"""References of answers to messages, and of letters, begin so; owners do not see them."""
+OWN = (REPLY, LETTER)
 
 Change = Mapping[str, object]
 """What becomes of a row: `reason`, `stanza`, `retry`; `by` is the only recipient it may concern."""
@@ -220,8 +221,9 @@ class OutboxStore:
         """Return the unexpired references that left for `recipient`, newest first."""
         rows = await tx.fetch_all(
             "SELECT reference FROM outbox WHERE recipient = ? AND expires > ?"  # noqa: S608
-            f" AND {_LEFT} AND kind = 'text' AND reference NOT LIKE ? ORDER BY id DESC",
-            (recipient, now, REPLY + "%"),
+            f" AND {_LEFT} AND kind = 'text' AND reference NOT LIKE ? AND reference NOT LIKE ?"
+            " ORDER BY id DESC",
+            (recipient, now, *(f"{kind}%" for kind in OWN)),
         )
         return [row["reference"] for row in rows]
 

@@ -1,0 +1,1 @@
+"""What a bot does by the clock: again and again, or at times of day; a missed time once."""
