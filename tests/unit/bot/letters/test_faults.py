@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.faults import python, sqlite
 from tests.faults.disk import KINDS, Disk, Fault
@@ -47,10 +48,10 @@ class Life:
     async def on(self, disk: Disk) -> None:
         """Live on a disk that fails, as far as the process lives."""
         try:
-            with python.on_disk(disk), sqlite.on_disk(disk):
+            with python.on_disk(disk), sqlite.on_disk(disk), capture_logs():
                 for _ in range(4):
                     with suppress(*FAILURES):
-                        await self._once()
+                        await self._once(disk)
                         return
                     await sqlite.connections_have_ended()
                     if disk.dead:
@@ -59,14 +60,21 @@ class Life:
         finally:
             disk.after_death()
 
-    async def _once(self) -> None:
+    async def _once(self, disk: Disk) -> None:
         clock = VirtualClock()
         async with build(self.bot, self.settings, clock=clock, make_line=self.line.make) as running:
             chat = Chat(running, self.line, clock)
+
+            async def quiet() -> None:
+                if disk.dead:
+                    raise OSError("the process is dead")
+                await chat.quiet()
+
+            clock.settle = quiet
             await chat.pass_time(seconds=10)
             for reference, to in LETTERS:
                 await self._send(running, reference, to)
-                await chat.quiet()
+                await quiet()
             await chat.pass_time(minutes=5)
             assert await LetterStore(running.database).count() == 0
         await sqlite.connections_have_ended()
