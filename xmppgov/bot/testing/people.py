@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from xmppgov.bot.permissions.model import Actor, Selector
+from xmppgov.bot.permissions.policy import names
 from xmppgov.directory.client import DirectoryClient
 from xmppgov.directory.model import Entry, Member, Page, Post
 from xmppgov.errors import NotFound
@@ -50,28 +52,22 @@ class PeopleDirectory(DirectoryClient):
 
     async def members(self, body: str) -> tuple[Member, ...]:
         """Return who has a post in `body`."""
-        return self._members(lambda post: post.body == body)
+        return await self.audience(f"group:{body}")
 
-    async def audience(self, to: str) -> tuple[Member, ...]:
-        """Return whom `person:…`, `group:…` or `body:…` means."""
-        kind, _, name = to.partition(":")
-        if kind == "person":
-            return (_member(await self.person_by_id(name)),)
-        above = kind == "body"
-        return self._members(lambda post: post.body == name or (above and name in post.within))
+    async def audience(self, *to: str) -> tuple[Member, ...]:
+        """Return whom selectors mean, each once, as permissions understand them."""
+        meant = [Selector.parse(one) for one in to]
+        return tuple(
+            Member(entry.id, entry.name, jid=entry.jid)
+            for entry in self._people
+            if any(names(selector, Actor(entry.jid or "", entry)) for selector in meant)
+        )
 
     def _one(self, fits: Any) -> Entry:
         found = next(filter(fits, self._people), None)
         if found is None:
             raise NotFound(Text("xmppgov.bot", "{said}", {"said": "item-not-found"}))
         return found
-
-    def _members(self, fits: Any) -> tuple[Member, ...]:
-        return tuple(_member(one) for one in self._people if any(map(fits, one.posts)))
-
-
-def _member(entry: Entry) -> Member:
-    return Member(entry.id, entry.name, jid=entry.jid)
 
 
 def _has(entry: Entry, words: Iterable[str]) -> bool:

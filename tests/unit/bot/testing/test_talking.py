@@ -157,3 +157,20 @@ async def test_a_chat_can_be_looked_into() -> None:
     async with talking(rain()) as chat:
         assert isinstance(chat, Chat)
         assert chat.running.bot.name == "pluie"
+
+
+async def test_the_directory_of_a_test_is_asked_as_the_real_one() -> None:
+    people = [someone(ALICE, "chair@grp-1 < an", name="Élise Ôt"), someone(BOB, "member@min")]
+    bot, found = rain(), []
+
+    @bot.command("qui", help="qui: who", who=OPEN)
+    async def who(context: Context, to: str) -> str:
+        assert context.directory is not None
+        page = await context.directory.search("elise ot", asker=ALICE)
+        found.extend([page.count, (await context.directory.person_by_id("alice")).name])
+        return " ".join(m.person for m in await context.directory.audience(*to.split()))
+
+    async with talking(bot, people=people) as chat:
+        assert await chat.say(ALICE, "qui body:an role:member") == "alice bob"
+        assert await chat.say(ALICE, "qui group:an") is None
+    assert found[:2] == [1, "Élise Ôt"]
