@@ -16,9 +16,10 @@ from tests.omemo_nodes import DEVICES, request
 from tests.people import OmemoPerson, person
 from xmppgov.bot.model import Incoming
 from xmppgov.bot.running import Running
+from xmppgov.clock import VirtualClock
 from xmppgov.demo.prosody import Prosody
 from xmppgov.omemo.errors import Disconnected
-from xmppgov.omemo.plugin import TRIES, Omemo
+from xmppgov.omemo.keys import TRIES, Looks
 from xmppgov.storage.database import Database
 
 BOT, ALICE, MALLORY = "bot@gov.localhost", "alice@gov.localhost", "mallory@gov.localhost"
@@ -114,24 +115,33 @@ async def test_a_look_that_the_connection_cut_short_is_made_again(
         manager = await other.omemo.get_session_manager()
         device = (await manager.get_own_device_information())[0].device_id
         encrypted = ET.fromstring(CIPHERTEXT.replace('sid="1"', f'sid="{device}"'))
-        alice.omemo._lost.set()
+        alice.omemo._keys._lost.set()
         for _ in range(2):
             with pytest.raises(Disconnected):
                 await alice.omemo.prepare_reading(MALLORY, encrypted)
-        alice.omemo._lost.clear()
+        alice.omemo._keys._lost.clear()
         await alice.omemo.prepare_reading(MALLORY, encrypted)
         assert device in alice.omemo.store.devices(MALLORY)
 
 
 def test_looks_that_fail_are_few() -> None:
-    looks = Omemo.__new__(Omemo)
-    looks._looked = {}
+    looks = Looks(VirtualClock())
     made = 0
-    while looks._may_look(MALLORY):
+    while looks.may_look(MALLORY):
         made += 1
-        looks._note_look(MALLORY, failed=True)
+        looks.note(MALLORY, failed=True)
     assert made == TRIES
-    looks._looked.clear()
-    looks._note_look(MALLORY, failed=True)
-    looks._note_look(MALLORY, failed=False)
-    assert not looks._may_look(MALLORY)
+    looks.clear()
+    looks.note(MALLORY, failed=True)
+    looks.note(MALLORY, failed=False)
+    assert not looks.may_look(MALLORY)
+
+
+async def test_a_look_is_made_once_a_minute() -> None:
+    clock = VirtualClock()
+    looks = Looks(clock)
+    looks.note(MALLORY, failed=False)
+    await clock.advance(59)
+    assert not looks.may_look(MALLORY)
+    await clock.advance(2)
+    assert looks.may_look(MALLORY)

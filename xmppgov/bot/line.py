@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xmppgov.bot.account import BotAccount
 from xmppgov.bot.archive import OwnArchive
 from xmppgov.bot.deliveries import Deliveries
+from xmppgov.clock import Clock
 from xmppgov.config import XmppSection
 from xmppgov.directory.client import DirectoryClient
 from xmppgov.omemo.plugin import Omemo, enable_omemo
@@ -35,6 +36,7 @@ class Plug:
     database: Database
     directory: str | None
     on_keys: Callable[[str], None]
+    clock: Clock
 
 
 MakeLine = Callable[[Plug], Line]
@@ -44,9 +46,10 @@ def over_xmpp(plug: Plug) -> Line:
     """Return a line over a stream of its own, which is not connected yet."""
     account = BotAccount(plug.section, plug.resource)
     store = OmemoStore(plug.database)
+    omemo = enable_omemo(account, store, plug.database, on_keys=plug.on_keys, clock=plug.clock)
     return Line(
         account=account,
-        omemo=enable_omemo(account, store, plug.database, on_keys=plug.on_keys),
+        omemo=omemo,
         archive=OwnArchive(account, account.bare),
         deliveries=Deliveries(account),
         directory=DirectoryClient(account, plug.directory) if plug.directory else None,

@@ -83,7 +83,8 @@ class Running:
         make_line: MakeLine = over_xmpp,
     ) -> None:
         self.bot, self.database, self._clock = bot, database, clock or SystemClock()
-        line = make_line(Plug(section, resource, database, directory, self._keys_appeared))
+        plug = Plug(section, resource, database, directory, self._keys_appeared, self._clock)
+        line = make_line(plug)
         self.account, self._omemo, self._archive = line.account, line.omemo, line.archive
         self.directory, self._deliveries = line.directory, line.deliveries
         self._owners_render = render

@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
-import time
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 from oldmemo import Oldmemo
 from oldmemo.etree import parse_device_list
-from omemo.session_manager import DeviceListDownloadFailed, SessionManager
+from omemo.session_manager import SessionManager
 from omemo.storage import Storage
 from omemo.types import DeviceInformation, DeviceList
 from slixmpp import JID, ClientXMPP
@@ -33,8 +31,9 @@ from slixmpp.plugins.base import register_plugin
 from slixmpp.stanza import Message, Presence
 from slixmpp_omemo import XEP_0384
 
+from xmppgov.clock import Clock, SystemClock
 from xmppgov.omemo.bundle import MOST_DEVICES
-from xmppgov.omemo.errors import Disconnected
+from xmppgov.omemo.keys import Keys, Lists
 from xmppgov.omemo.publish import publish
 from xmppgov.omemo.sessions import (
     DEVICES,
@@ -51,12 +50,8 @@ from xmppgov.storage.database import Database
 
 log = structlog.get_logger()
 
-FRESH = 600.0  # seconds for which a fetched device list is taken as it is
-PAUSE = 60.0  # seconds between two looks for a device that a sender does not list
-TRIES = 5  # of a look that fails, in that time
 ROTATION = 7 * 24 * 3600  # seconds between signed prekeys
 LONGEST_ID = 10  # digits of a device's number
-AT_ONCE = 16  # requests for keys that wait for an answer
 
 
 class Omemo(XEP_0384):
@@ -68,6 +63,7 @@ class Omemo(XEP_0384):
         "store": None,
         "sole_device": True,
         "on_keys": None,
+        "clock": None,
     }
 
     xmpp: ClientXMPP
@@ -75,30 +71,32 @@ class Omemo(XEP_0384):
     def plugin_init(self) -> None:
         """Listen to device lists of the legacy namespace only."""
         self._around = Surroundings()
-        self._wire: Wire | None = None
+        self._wire = Wire(self.xmpp, self)
         self._manager: SessionManager | None = None
         self._backend = Oldmemo(self.store)
         self._lock = asyncio.Lock()
-        self._fresh: dict[str, float] = {}
-        self._looked: dict[str, tuple[float, int]] = {}  # no look before then; failures till then
-        self._lost = asyncio.Event()
-        self._losses = 0
+        self._keys = Keys(
+            wire=self._wire,
+            store=self.store,
+            around=self._around,
+            take_over=self._take_over,
+            clock=self.clock,
+        )
         self._background: set[asyncio.Task[None]] = set()
         self.xmpp.plugin["xep_0060"].map_node_event(DEVICES, "omemo_devices")
         self.xmpp.plugin["xep_0163"].add_interest(DEVICES)
         self.xmpp.add_event_handler("omemo_devices_publish", self._on_device_list_update)
-        self.xmpp.add_event_handler("disconnected", self._forget_freshness)
+        self.xmpp.add_event_handler("disconnected", self._disconnected)
 
     def plugin_end(self) -> None:
         """Stop listening."""
         self.xmpp.plugin["xep_0163"].remove_interest(DEVICES)
         self.xmpp.del_event_handler("omemo_devices_publish", self._on_device_list_update)
-        self.xmpp.del_event_handler("disconnected", self._forget_freshness)
+        self.xmpp.del_event_handler("disconnected", self._disconnected)
 
     def session_bind(self, jid: JID) -> None:
         """Note the new connection; who uses the plugin awaits `ready`."""
-        self._lost.clear()
-        self._looked.clear()
+        self._keys.connected()
 
     @property
     def storage(self) -> Storage:
@@ -132,11 +130,8 @@ class Omemo(XEP_0384):
     async def _on_subscription_changed(self, presence: Presence) -> None:
         """Do nothing: no node is subscribed to explicitly."""
 
-    def _forget_freshness(self, _event: object) -> None:
-        self._fresh.clear()
-        self._looked.clear()
-        self._lost.set()
-        self._losses += 1
+    def _disconnected(self, _event: object) -> None:
+        self._keys.disconnected()
 
     # ------------------------------------------------------------------ publishing
 
@@ -146,7 +141,6 @@ class Omemo(XEP_0384):
         Raises:
             omemo.session_manager.XMPPInteractionFailed: the server refused or did not answer.
         """
-        self._wire = self._wire or Wire(self.xmpp, self)
         listed = await self._wire.device_list(self.own)
         async with self._lock:
             await self.store.recover()
@@ -184,7 +178,6 @@ class Omemo(XEP_0384):
         return manager, await self._backend.get_bundle(self.own, device), device
 
     async def _make_manager(self) -> SessionManager:
-        assert self._wire is not None
         kind = offline_session_manager(self._wire, self._around)
         manager = await kind.create([self._backend], self.store, self.own, None, UNDECIDED)
         await manager.shutdown()  # of its rotation task, which would write beside our transactions
@@ -199,17 +192,12 @@ class Omemo(XEP_0384):
         Returns the addresses whose device list could not be fetched, with the reason. Whether
         somebody has usable keys shows when `encrypt` succeeds.
         """
-        async with self._lock:
-            await self.store.recover()
-        wanted = set(jids) if self.sole_device else {*jids, self.own}
-        lists, failed = await self._fetch_lists(jid for jid in wanted if not self._is_fresh(jid))
-        await self._update_lists(lists)
-        await self._fetch_bundles([d for jid in wanted for d in self.store.sessionless(jid)])
-        return failed
+        await self._load()
+        return await self._keys.fetch(set(jids) if self.sole_device else {*jids, self.own})
 
     def forget(self, jid: str) -> None:
         """Fetch the device list of `jid` anew the next time."""
-        self._fresh.pop(jid, None)
+        self._keys.forget(jid)
 
     async def prepare_reading(self, jid: str, encrypted: ET.Element) -> None:
         """Fetch what decryption of `<encrypted/>` from `jid` needs, as far as it is not here.
@@ -223,88 +211,21 @@ class Omemo(XEP_0384):
         device = "" if header is None else header.get("sid", "")
         if len(device) > LONGEST_ID or not device.isdecimal():
             return  # no device has such a number: decryption says so
-        if self.store.knows(jid, int(device)) or not self._may_look(jid):
-            return
-        self.forget(jid)
-        losses = self._losses
-        failed = await self.prepare([jid])
-        lost = self._lost.is_set() or self._losses != losses
-        if lost and not self.store.knows(jid, int(device)):
-            raise Disconnected
-        self._note_look(jid, jid in failed)
+        await self._load()
+        await self._keys.look_for(jid, int(device))
 
-    # Who makes up devices would otherwise have a bot ask the server for each message.
+    async def _load(self) -> None:
+        async with self._lock:
+            await self.store.recover()
 
-    def _may_look(self, jid: str) -> bool:
-        until, failures = self._looked.get(jid, (-math.inf, 0))
-        return time.monotonic() >= until or 0 < failures < TRIES
-
-    def _note_look(self, jid: str, failed: bool) -> None:
-        (until, failures), now = self._looked.get(jid, (-math.inf, 0)), time.monotonic()
-        if now >= until:
-            until, failures = now + PAUSE, 0
-        self._looked[jid] = (until, failures + 1 if failed else 0)
-
-    def _is_fresh(self, jid: str) -> bool:
-        age = time.monotonic() - self._fresh.get(jid, -math.inf)
-        return age < FRESH and bool(self.store.devices(jid))
-
-    async def _fetch_lists(
-        self, jids: Iterable[str]
-    ) -> tuple[dict[str, DeviceList], dict[str, str]]:
-        assert self._wire is not None
-        wire, slots = self._wire, asyncio.Semaphore(AT_ONCE)
-        lists: dict[str, DeviceList] = {}
-        failed: dict[str, str] = {}
-
-        async def fetch(jid: str) -> None:
-            async with slots:
-                try:
-                    lists[jid] = await wire.device_list(jid)
-                except DeviceListDownloadFailed:
-                    failed[jid] = "keys-not-readable"
-
-        wanted = list(jids)
-        await self._while_connected(fetch(jid) for jid in wanted)
-        missing = {jid: "keys-not-readable" for jid in wanted if jid not in lists}
-        return lists, {**missing, **failed}
-
-    async def _while_connected(self, requests: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Await requests; they are given up when the connection is lost."""
-        work: asyncio.Future[Any] = asyncio.gather(*requests)
-        work.add_done_callback(lambda done: done.cancelled() or done.exception())
-        lost: asyncio.Future[Any] = asyncio.ensure_future(self._lost.wait())
-        try:
-            await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
-        finally:
-            work.cancel()
-            lost.cancel()
-
-    async def _fetch_bundles(self, devices: list[tuple[str, int]]) -> None:
-        assert self._wire is not None
-        wire, slots = self._wire, asyncio.Semaphore(AT_ONCE)
-
-        async def fetch(jid: str, device: int) -> None:
-            async with slots:
-                self._around.bundles[jid, device] = await wire.bundle(jid, device)
-
-        for known in [key for key in self._around.bundles if self.store.has_session(*key)]:
-            del self._around.bundles[known]
-        await self._while_connected(fetch(*device) for device in devices)
-
-    async def _update_lists(self, lists: dict[str, DeviceList]) -> None:
-        if not lists:
-            return
+    async def _take_over(self, lists: Lists) -> None:
+        """Commit device lists."""
         async with self.exclusive() as unit:
             for jid, devices in lists.items():
                 some = dict(itertools.islice(devices.items(), MOST_DEVICES))
                 await unit.manager.update_device_list(NAMESPACE, jid, some)
             async with unit.commit():
                 pass
-        for jid in lists:
-            self._fresh[jid] = time.monotonic()
 
     async def _on_device_list_update(self, msg: Message) -> None:
         """Take over a device list that somebody published (XEP-0163)."""
@@ -317,8 +238,7 @@ class Omemo(XEP_0384):
         except ValueError:
             log.info("malformed device list", jid=jid)
             return
-        self._looked.pop(jid, None)
-        await self._update_lists({jid: devices})
+        await self._keys.published(jid, devices)
         if devices and self.on_keys:
             self.on_keys(jid)
 
@@ -369,6 +289,7 @@ def enable_omemo(
     *,
     sole_device: bool = True,
     on_keys: Callable[[str], None] | None = None,
+    clock: Clock | None = None,
 ) -> Omemo:
     """Give `stream` OMEMO with the state in `store`, a table of `database`.
 
@@ -383,6 +304,7 @@ def enable_omemo(
         "store": store,
         "sole_device": sole_device,
         "on_keys": on_keys,
+        "clock": clock or SystemClock(),
     }
     stream.register_plugin("xep_0384", settings)
     plugin: Omemo = stream.plugin["xep_0384"]  # type: ignore[typeddict-item]
