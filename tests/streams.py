@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from xmppgov.bot.testing.client import account_section, connected
 from xmppgov.config import XmppSection
 from xmppgov.demo.prosody import Prosody
 from xmppgov.xmpp.client import Account
-from xmppgov.xmpp.component import Component
 
-
-def account_section(server: Prosody, jid: str, password: str = "secret") -> XmppSection:
-    """Return the `[xmpp]` section of an account on `server`."""
-    file = server.state / "secrets" / jid.split("/")[0]
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(password)
-    return XmppSection(
-        jid=jid, port=server.ports.c2s, secret_file=file, ca_file=server.state / "ca.pem"
-    )
+__all__ = ["account_section", "component_section", "connected", "logged_in", "read"]
 
 
 def component_section(server: Prosody, name: str, secret: str) -> XmppSection:
@@ -31,19 +21,6 @@ def component_section(server: Prosody, name: str, secret: str) -> XmppSection:
         port=server.ports.component,
         secret_file=server.state / "secrets" / secret,
     )
-
-
-@asynccontextmanager
-async def connected(stream: Account | Component, timeout: float = 15) -> AsyncIterator[None]:
-    """Keep `stream` connected during the block."""
-    started = asyncio.Event()
-    stream.add_event_handler("session_start", lambda _: started.set())
-    stream.start()
-    try:
-        await asyncio.wait_for(started.wait(), timeout)
-        yield
-    finally:
-        await stream.stop()
 
 
 @asynccontextmanager

@@ -15,12 +15,14 @@ import typer
 from typer.core import TyperGroup
 
 COMMANDS, SERVICES = "xmppgov.commands", "xmppgov.services"
-OWN = {name: EntryPoint(name, f"xmppgov.{name}.commands:app", COMMANDS) for name in ("cap", "demo")}
+_OWN = ("bot", "cap", "demo")
+OWN = {name: EntryPoint(name, f"xmppgov.{name}.commands:app", COMMANDS) for name in _OWN}
 COMPLETION = ("install_completion", "show_completion")
 """Options that the root has, and that a command would only repeat."""
 SUMMARIES = {
     "alert": "Send an alert, and see whom it reached.",
     "archive": "Ask the archive, prove a record, verify everything.",
+    "bot": "Make a bot, try it, run it.",
     "cap": "Check alerts in the Common Alerting Protocol.",
     "demo": "Start a whole administration on this machine.",
     "directory": "Fill the directory and search it.",

@@ -27,7 +27,7 @@ def xmppgov(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 def test_help_lists_every_command_with_a_summary() -> None:
     done = xmppgov("--help")
     assert done.returncode == 0
-    for name in ("alert", "archive", "cap", "demo", "directory", "rooms", "run", "witness"):
+    for name in ("alert", "archive", "bot", "cap", "demo", "directory", "rooms", "run", "witness"):
         line = next(x for x in done.stdout.splitlines() if x.strip().startswith(name + " "))
         assert len(line.split()) > 3
 
@@ -131,7 +131,7 @@ def test_a_broken_package_breaks_no_other(tmp_path: Path, monkeypatch: pytest.Mo
     ]
     monkeypatch.setattr(installed, "entry_points", lambda group: found)
     group = InstalledCommands(name="xmppgov")
-    assert group.list_commands(None) == ["broken", "cap", "demo", "rooms"]
+    assert group.list_commands(None) == ["bot", "broken", "cap", "demo", "rooms"]
     assert group.get_command(None, "rooms") is not None
     with pytest.raises(RuntimeError, match="broken"):
         group.get_command(None, "broken")
