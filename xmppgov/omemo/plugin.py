@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,6 +34,7 @@ from slixmpp_omemo import XEP_0384
 from xmppgov.clock import Clock, SystemClock
 from xmppgov.omemo.bundle import MOST_DEVICES
 from xmppgov.omemo.keys import Keys, Lists
+from xmppgov.omemo.model import Reach
 from xmppgov.omemo.publish import publish
 from xmppgov.omemo.sessions import (
     DEVICES,
@@ -80,8 +81,10 @@ class Omemo(XEP_0384):
             store=self.store,
             around=self._around,
             take_over=self._take_over,
+            on_device=self._appeared,
             clock=self.clock,
         )
+        self._renewing: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
         self.xmpp.plugin["xep_0060"].map_node_event(DEVICES, "omemo_devices")
         self.xmpp.plugin["xep_0163"].add_interest(DEVICES)
@@ -132,6 +135,8 @@ class Omemo(XEP_0384):
 
     def _disconnected(self, _event: object) -> None:
         self._keys.disconnected()
+        if self._renewing is not None:
+            self._renewing.cancel()
 
     # ------------------------------------------------------------------ publishing
 
@@ -158,6 +163,10 @@ class Omemo(XEP_0384):
             listed=listed,
             sole=self.sole_device,
         )
+        self._keys.heard(self.own)
+        # What changed while nobody looked is found out behind whatever is sent meanwhile.
+        self._keys.doubt(jid for jid in self.store.people() if jid != self.own)
+        self._renewing = asyncio.get_running_loop().create_task(self._keys.renew())
 
     @property
     def own(self) -> str:
@@ -194,6 +203,11 @@ class Omemo(XEP_0384):
         """
         await self._load()
         return await self._keys.fetch(set(jids) if self.sole_device else {*jids, self.own})
+
+    async def reach(self, jids: Iterable[str]) -> dict[str, Reach]:
+        """Return whom something can be encrypted for, from memory; nobody is asked."""
+        await self._load()
+        return {jid: self._keys.reach(jid) for jid in jids}
 
     def forget(self, jid: str) -> None:
         """Fetch the device list of `jid` anew the next time."""
@@ -239,7 +253,11 @@ class Omemo(XEP_0384):
             log.info("malformed device list", jid=jid)
             return
         await self._keys.published(jid, devices)
-        if devices and self.on_keys:
+        if devices:
+            self._appeared(jid)
+
+    def _appeared(self, jid: str) -> None:
+        if self.on_keys:
             self.on_keys(jid)
 
     # ------------------------------------------------------------------ units of work

@@ -108,6 +108,11 @@ class OmemoStore(Storage):
         devices = json.loads(self._text(f"/devices/{jid}/list") or "[]")
         return [device for device in devices if self._is_listed(jid, device)]
 
+    def people(self) -> list[str]:
+        """Return everybody whose device list is known."""
+        names = (key.removeprefix("/devices/").split("/") for key in self._committed)
+        return [parts[0] for parts in names if parts[1:] == ["list"]]
+
     def knows(self, jid: str, device: int) -> bool:
         """Whether the identity key of a device is known."""
         return self._text(f"/devices/{jid}/{device}/identity_key") is not None
