@@ -94,6 +94,7 @@ async def running_directory(
     per_minute: int = 100000,
     keep: bool = False,
     services: Collection[str] = (),
+    bots: dict[str, str] | None = None,
     emitter: EmitterSection | None = None,
 ) -> AsyncIterator[DirectoryComponent]:
     """The directory component on `server`, filled with `files`, or with what it has (`keep`)."""
@@ -111,7 +112,7 @@ async def running_directory(
         searches_per_minute=per_minute,
     )
     xmpp = component_section(server, "directory", "directory")
-    whole = DirectorySettings(xmpp=xmpp, directory=section, emitter=emitter)
+    whole = DirectorySettings(xmpp=xmpp, directory=section, bots=bots or {}, emitter=emitter)
     async with build(whole) as component:
         await component.stream.wait_until("session_start", 15)
         yield component

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
 
+from xmppgov.adhoc.component import Commands
 from xmppgov.archive.emitter.client import emitting
 from xmppgov.archive.emitter.store import SCHEMA as EMITTER
 from xmppgov.archive.emitter.verdicts.store import Undecided
@@ -19,6 +21,7 @@ from xmppgov.storage.database import Database
 from xmppgov_directory.component import DirectoryComponent
 from xmppgov_directory.config import DirectorySettings
 from xmppgov_directory.limits import Limiter
+from xmppgov_directory.officials import Officials
 from xmppgov_directory.service import DirectoryService
 from xmppgov_directory.store import Store
 
@@ -41,15 +44,23 @@ async def build(config: DirectorySettings) -> AsyncIterator[DirectoryComponent]:
             domains=section.domains,
             machines=section.machines,
             services=section.services,
+            bots=frozenset(config.bots.values()),
             max_results=section.max_results,
             today=date.today,
         )
         component = DirectoryComponent(section=config.xmpp, service=service)
         stream = component.stream
+        officials = Officials(bots=config.bots, devices=service.devices, allowed=service.is_person)
+        offered = [officials.command()] if config.bots else []
+        Commands(stream, offered, clock=_now, random=secrets.token_bytes)
         await stack.enter_async_context(emitting(events, stream, config.emitter))
         stream.start()
         stack.push_async_callback(stream.stop)
         yield component
+
+
+def _now() -> int:
+    return round(time.time() * 1000)
 
 
 def main(config_path: Path) -> None:

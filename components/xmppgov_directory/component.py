@@ -37,9 +37,11 @@ class DirectoryComponent:
             "person": self._person,
             "audience": self._audience,
             "search": self._search_for,
+            "devices": self._devices,
         }
         for name, answer in answers.items():
             serve(self.stream, "get", machine.tag(name), answer)
+        serve(self.stream, "set", machine.tag("device"), self._publish)
 
     async def _form(self, request: Request) -> str:
         self._service.admit_person(request.sender.bare)
@@ -86,6 +88,15 @@ class DirectoryComponent:
         asker, text = _needed(request, "for"), request.payload.get("q", "")
         most = machine.read_number(request.payload.get("max", str(MOST_RESULTS)))
         return machine.write_search(await self._service.search_for(asker, text, most))
+
+    async def _devices(self, request: Request) -> str:
+        self._machine(request)
+        return machine.write_devices(await self._service.devices())
+
+    async def _publish(self, request: Request) -> str:
+        device = machine.read_device(request.payload, str(request.sender.bare))
+        await self._service.publish_device(device)
+        return machine.write_device(device)
 
     def _machine(self, request: Request) -> str:
         """Return the bare address of a machine that may ask. Raises `NotAllowed` for others."""

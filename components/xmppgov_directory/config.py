@@ -44,5 +44,7 @@ class DirectorySettings(Settings):
 
     xmpp: XmppSection
     directory: DirectorySection
+    bots: dict[str, str] = Field(default_factory=dict)
+    """The official accounts: name = bare address. They publish their device, people look it up."""
     emitter: EmitterSection | None = None
     log: LogSection = LogSection()

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import date
 
+import structlog
+
 from xmppgov.archive.emitter.model import Event
-from xmppgov.directory.model import Cut, Entry, Member, Page, Room, Version, page
+from xmppgov.directory.model import Cut, Device, Entry, Member, Page, Room, Version, page
 from xmppgov.directory.selector import parse_audience
 from xmppgov.errors import NotAllowed, NotFound
 from xmppgov.i18n import Texts
@@ -20,6 +22,7 @@ from xmppgov_directory.model import Listing
 from xmppgov_directory.query import Query, parse
 from xmppgov_directory.store import Store
 
+log = structlog.get_logger()
 texts = Texts("xmppgov_directory")
 _NOTHING: Page = Page((), 0)
 
@@ -40,6 +43,7 @@ class DirectoryService:
         domains: Collection[str],
         machines: Collection[str],
         services: Collection[str],
+        bots: Collection[str] = (),
         max_results: int,
         today: Callable[[], date],
     ) -> None:
@@ -51,6 +55,7 @@ class DirectoryService:
         self._domains = domains
         self._machines = machines
         self._services = services
+        self._bots = bots
         self._most = max_results
         self._today = today
         self._day: date | None = None
@@ -61,9 +66,13 @@ class DirectoryService:
         Raises:
             NotAllowed: it is not: a stranger, a guest, or no person.
         """
-        local, at, domain = asker.partition("@")
-        if not (local and at and domain in self._domains):
+        if not self.is_person(asker):
             raise NotAllowed(texts("Only the organisation's own people may ask the directory."))
+
+    def is_person(self, asker: str) -> bool:
+        """Whether the bare address `asker` is one of the organisation's people."""
+        local, at, domain = asker.partition("@")
+        return bool(local and at and domain in self._domains)
 
     def admit_machine(self, asker: str) -> None:
         """Let the bare address `asker` pass if the configuration lists it. Raises `NotAllowed`."""
@@ -138,6 +147,18 @@ class DirectoryService:
         """
         found = await self._audiences.named(parse_audience(to), self._today(), cut)
         return await self._shown(asker, found)
+
+    async def devices(self) -> tuple[Device, ...]:
+        """Return the devices that the configured bots published, by address."""
+        return tuple(d for d in await self._store.devices() if d.jid in self._bots)
+
+    async def publish_device(self, device: Device) -> None:
+        """Note the device of a bot, as it says itself. Raises `NotAllowed` for other accounts."""
+        if device.jid not in self._bots:
+            raise NotAllowed(texts("Only the directory's configured bots publish their device."))
+        former = await self._store.write_device(device)
+        if former is not None:
+            log.warning("a bot has another device", jid=device.jid, before=former.fingerprint)
 
     async def _shown(self, asker: str, found: Page[Member]) -> Page[Member]:
         await self._shown_to_machine(asker, [member.person for member in found.items])

@@ -15,6 +15,7 @@ from pathlib import Path
 from xmppgov.directory.model import (
     CHAIR,
     UNIT_SIZE,
+    Device,
     Entry,
     Member,
     Post,
@@ -52,7 +53,11 @@ ALTER TABLE person ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE listing ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX person_protected ON person (id) WHERE protected;
 """
-SCHEMA = Schema("directory", (TABLES + INDEX_SCHEMA, PROTECTED))
+DEVICES = """
+CREATE TABLE device (
+    jid TEXT PRIMARY KEY, id INTEGER NOT NULL, fingerprint TEXT NOT NULL) WITHOUT ROWID;
+"""
+SCHEMA = Schema("directory", (TABLES + INDEX_SCHEMA, PROTECTED, DEVICES))
 OPEN_END = "9999-12-31"
 _TODAY = """post.start <= :day AND :day <= post.end AND body.start <= :day AND :day <= body.end"""
 _BELOW = """WITH RECURSIVE below (id) AS (
@@ -225,6 +230,22 @@ class Store:
             row = await self._database.fetch_one("SELECT parent FROM body WHERE id = ?", (current,))
             current = row["parent"] if row else None
         return seen[-1]
+
+    async def devices(self) -> tuple[Device, ...]:
+        """Return the devices that accounts published, by address."""
+        rows = await self._database.fetch_all("SELECT * FROM device ORDER BY jid")
+        return tuple(Device(row["jid"], row["id"], row["fingerprint"]) for row in rows)
+
+    async def write_device(self, device: Device) -> Device | None:
+        """Note an account's device instead of its former one; return that where it was another."""
+        async with self._database.transaction():
+            former = next((d for d in await self.devices() if d.jid == device.jid), None)
+            if former != device:
+                await self._database.execute(
+                    "INSERT OR REPLACE INTO device VALUES (?, ?, ?)",
+                    (device.jid, device.id, device.fingerprint),
+                )
+        return former if former != device else None
 
     async def register(self) -> Register:
         """Return everything that was imported."""

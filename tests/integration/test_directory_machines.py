@@ -172,7 +172,7 @@ async def test_more_members_than_a_page(prosody: Prosody, tmp_path: Path) -> Non
 
 
 async def test_only_listed_machines_may_ask(client: DirectoryClient, prosody: Prosody) -> None:
-    questions = ("version", "rooms", "members", "person", "audience", "search")
+    questions = ("version", "rooms", "members", "person", "audience", "search", "devices")
     async with logged_in(prosody, "alice@gov.localhost") as alice:
         for name in questions:
             answer = await refused(alice, "get", f"<{name} xmlns='urn:xmppgov:directory:0'/>")

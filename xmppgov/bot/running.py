@@ -33,10 +33,12 @@ from xmppgov.bot.permissions.model import Rule
 from xmppgov.bot.router import Router
 from xmppgov.clock import Clock, SystemClock
 from xmppgov.config import XmppSection
+from xmppgov.errors import RemoteFault, Unreachable
 from xmppgov.storage.database import Database
 
 log = structlog.get_logger()
 
+PATIENCE = 60.0  # seconds between two questions to a directory that does not answer
 TROUBLE = 5.0  # seconds between logins that do not succeed
 AT_ONCE = 32  # questions that are being answered
 
@@ -208,7 +210,23 @@ class Running:
                 self.account.abort()
         else:
             self.ready.set()
-            log.info("ready", jid=self.account.bare)
+            log.info("ready", jid=self.account.bare, device=self._omemo.device)
+            self._start(self._publish_device(login))
+
+    async def _publish_device(self, login: int) -> None:
+        """Have the directory say which device is the bot's, so that people can compare."""
+        if self.directory is None or self._omemo.device is None:
+            return
+        while login == self._logins:
+            try:
+                await self.directory.publish_device(*self._omemo.device)
+            except Unreachable:
+                await self._clock.sleep(PATIENCE)
+            except RemoteFault as error:
+                log.info("the directory lists no device of this bot", condition=error.condition)
+                return
+            else:
+                return
 
     def _offline(self, _event: object) -> None:
         self.ready.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from typing import Any
+from typing import Any, Literal
 
 from slixmpp import JID
 from slixmpp.basexmpp import BaseXMPP
@@ -11,7 +11,7 @@ from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
 from xmppgov.directory import stanza
-from xmppgov.directory.model import LARGEST_PAGE, Cut, Entry, Member, Page, Room, Version
+from xmppgov.directory.model import LARGEST_PAGE, Cut, Device, Entry, Member, Page, Room, Version
 from xmppgov.errors import (
     BadRequest,
     Conflict,
@@ -93,6 +93,19 @@ class DirectoryClient:
         asked = stanza.question("search", for_=JID(asker).bare, q=q, max=str(most))
         return stanza.read_search(await self._ask(asked, language))
 
+    async def devices(self) -> tuple[Device, ...]:
+        """Return the devices of the official accounts, by address."""
+        return stanza.read_devices(await self._ask(stanza.question("devices")))
+
+    async def publish_device(self, id: int, fingerprint: str) -> None:
+        """Have the directory say that the stream's own account has this device, and no other.
+
+        Raises:
+            NotAllowed: the directory does not know the account as a bot.
+        """
+        named = stanza.question("device", id=str(id), fingerprint=fingerprint)
+        await self._ask(named, kind="set")
+
     async def _all_members(self, name: str, **attributes: str) -> tuple[Member, ...]:
         found: dict[str, Member] = {}
         cut = Cut(LARGEST_PAGE)
@@ -104,8 +117,13 @@ class DirectoryClient:
                 return tuple(found.values())
             cut = Cut(LARGEST_PAGE, after=part.last)
 
-    async def _ask(self, question: ET.Element, language: str | None = None) -> ET.Element:
-        iq = self._stream.make_iq_get(ito=self._address)
+    async def _ask(
+        self,
+        question: ET.Element,
+        language: str | None = None,
+        kind: Literal["get", "set"] = "get",
+    ) -> ET.Element:
+        iq = self._stream.make_iq(ito=self._address, itype=kind)
         if language is not None:
             iq["lang"] = language
         iq.append(question)

@@ -81,6 +81,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """The OMEMO device of an official account, as the account itself published it.
+
+    `fingerprint` is the identity key in its Curve25519 form, 64 hex digits.
+    """
+
+    jid: str
+    id: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """Which part of a list is wanted (XEP-0059): at most `max` items, behind or before a key.
 

@@ -18,6 +18,7 @@ from xmppgov.directory.model import (
     MEMBER,
     ROLE,
     Cut,
+    Device,
     Entry,
     Member,
     Page,
@@ -27,10 +28,11 @@ from xmppgov.directory.model import (
 )
 from xmppgov.errors import BadRequest
 from xmppgov.i18n import Texts
+from xmppgov.omemo.verification import FINGERPRINT, LARGEST_ID
 
 NAMESPACE = "urn:xmppgov:directory:0"
 RSM = "http://jabber.org/protocol/rsm"
-QUESTIONS = ("version", "rooms", "members", "person", "audience", "search")
+QUESTIONS = ("version", "rooms", "members", "person", "audience", "search", "devices")
 texts = Texts("xmppgov")
 
 
@@ -117,6 +119,23 @@ def write_search(page: Page[Entry]) -> str:
     return f'<search xmlns="{NAMESPACE}">{items}{write_set(page)}</search>'
 
 
+def write_devices(devices: Iterable[Device]) -> str:
+    """Write the answer to `devices`."""
+    return f'<devices xmlns="{NAMESPACE}">{"".join(map(_device, devices))}</devices>'
+
+
+def write_device(device: Device) -> str:
+    """Write the answer to an account that published its device."""
+    return _device(device, f' xmlns="{NAMESPACE}"')
+
+
+def _device(device: Device, namespace: str = "") -> str:
+    return (
+        f"<device{namespace} jid={quoteattr(device.jid)} id={quoteattr(str(device.id))}"
+        f" fingerprint={quoteattr(device.fingerprint)}/>"
+    )
+
+
 def write_set(page: Page[Any]) -> str:
     """Write the XEP-0059 result of a page."""
     ends = ""
@@ -199,6 +218,26 @@ def read_person(xml: ET.Element) -> Entry:
 def read_search(xml: ET.Element) -> Page[Entry]:
     """Read the answer to `search`."""
     return _read_page(xml, tuple(_people(xml)))
+
+
+def read_devices(xml: ET.Element) -> tuple[Device, ...]:
+    """Read the answer to `devices`."""
+    return tuple(read_device(d, _needed(d, "jid")) for d in xml.findall(tag("device")))
+
+
+def read_device(xml: ET.Element, jid: str) -> Device:
+    """Read the device of the account `jid`.
+
+    Raises:
+        BadRequest: its number is none from 1 to 2³¹-1, or its fingerprint not 64 hex digits.
+    """
+    id, fingerprint = xml.get("id", ""), xml.get("fingerprint", "").lower()
+    known = re.fullmatch(r"[1-9][0-9]{0,9}", id) and int(id) <= LARGEST_ID
+    if not (known and FINGERPRINT.fullmatch(fingerprint)):
+        raise BadRequest(
+            texts("A device has a number from 1 to 2147483647 and a fingerprint of 64 hex digits.")
+        )
+    return Device(jid, int(id), fingerprint)
 
 
 def _people(xml: ET.Element) -> Iterator[Entry]:

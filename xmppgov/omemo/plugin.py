@@ -85,6 +85,7 @@ class Omemo(XEP_0384):
             clock=self.clock,
         )
         self._renewing: asyncio.Task[None] | None = None
+        self.device: tuple[int, str] | None = None  # number and fingerprint, once it is `ready`
         self._background: set[asyncio.Task[None]] = set()
         self.xmpp.plugin["xep_0060"].map_node_event(DEVICES, "omemo_devices")
         self.xmpp.plugin["xep_0163"].add_interest(DEVICES)
@@ -181,7 +182,9 @@ class Omemo(XEP_0384):
         missing = 100 - await self._backend.get_num_visible_pre_keys()
         if missing > 0:
             await self._backend.generate_pre_keys(missing)
-        device = (await manager.get_own_device_information())[0].device_id
+        known = (await manager.get_own_device_information())[0]
+        device = known.device_id
+        self.device = device, "".join(manager.format_identity_key(known.identity_key))
         mine: DeviceList = {device: None} if self.sole_device else {**listed, device: None}
         await manager.update_device_list(NAMESPACE, self.own, mine)
         return manager, await self._backend.get_bundle(self.own, device), device

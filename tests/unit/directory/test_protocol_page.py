@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xmppgov.directory import stanza
 from xmppgov.directory.selector import parse_audience, write_audience
+from xmppgov.omemo.verification import write_uri
 from xmppgov_directory import stanza as person
 from xmppgov_directory.mapping import Mapping
 from xmppgov_directory.model import Listing
@@ -59,6 +60,12 @@ def test_the_machines_answers_are_written_as_the_page_says() -> None:
     assert [post.within for post in entry.posts] == [("an", "republique"), ()]
     assert canonical(stanza.write_person(entry)) == canonical(found["person"][1])
     assert stanza.read_search(found["search"][1]).items[0].id == "p9"
+    devices = stanza.read_devices(found["devices"][1])
+    assert canonical(stanza.write_devices(devices)) == canonical(found["devices"][1])
+    assert canonical(stanza.write_device(devices[0])) == canonical(found["device"][1])
+    assert stanza.read_device(found["device"][0], "alertes@gov.example") == devices[0]
+    link = write_uri(devices[0].jid, {devices[0].id: devices[0].fingerprint})
+    assert f"`{link}`" in (DOCS / "protocol/directory.md").read_text("utf-8")
     audience = stanza.read_members(found["audience"][3])
     assert (audience.index, audience.complete) == (2, True)
     written = stanza.write_members("audience", audience, to=found["audience"][3].get("to", ""))
@@ -73,6 +80,7 @@ def test_the_machines_questions_are_asked_as_the_page_says() -> None:
         "members": stanza.question("members", body="grp-1"),
         "person": stanza.question("person", jid="alice@gov.example"),
         "audience": stanza.question("audience", to="body:min-1"),
+        "devices": stanza.question("devices"),
         "search": stanza.question(
             "search", for_="alice@gov.example", q="dupont finances", max="10"
         ),

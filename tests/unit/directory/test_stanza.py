@@ -15,6 +15,7 @@ from xmppgov.directory.model import (
     MEMBER,
     ROLE,
     Cut,
+    Device,
     Entry,
     Member,
     Page,
@@ -70,6 +71,29 @@ def test_a_search_is_read_as_written(entries: list[Entry]) -> None:
 @given(st.lists(st.builds(Room, TEXT, TEXT, TEXT)))
 def test_rooms_are_read_as_written(rooms: list[Room]) -> None:
     assert stanza.read_rooms(ET.fromstring(stanza.write_rooms(rooms))) == tuple(rooms)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Device, TEXT, st.integers(1, 2**31 - 1), st.from_regex("[0-9a-f]{64}", fullmatch=True)
+        )
+    )
+)
+def test_devices_are_read_as_written(devices: list[Device]) -> None:
+    assert stanza.read_devices(ET.fromstring(stanza.write_devices(devices))) == tuple(devices)
+    for device in devices:
+        assert stanza.read_device(ET.fromstring(stanza.write_device(device)), device.jid) == device
+
+
+@pytest.mark.parametrize(
+    ("id", "fingerprint"),
+    [("0", "a" * 64), ("2147483648", "a" * 64), ("-1", "a" * 64), ("²", "a" * 64),
+     ("1", "a" * 63), ("1", "g" * 64), ("1", ""), ("", "a" * 64), ("1", "a" * 64 + "\n")],
+)  # fmt: skip
+def test_what_is_no_device_is_refused(id: str, fingerprint: str) -> None:
+    with pytest.raises(BadRequest):
+        stanza.read_device(stanza.question("device", id=id, fingerprint=fingerprint), "a@b")
 
 
 @given(st.integers(0), st.dates())

@@ -92,6 +92,8 @@ class DeadLine:
 
     # ------------------------------------------------------------------ in place of OMEMO
 
+    device = None  # there is none to compare
+
     async def ready(self) -> None:
         """Keys are always published."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.directory import BODIES, DAY, PEOPLE, POSTS, import_into, write_files
+from xmppgov.directory.model import Device
 from xmppgov.errors import CheckFailed, Conflict
 from xmppgov_directory.diff import compare
 from xmppgov_directory.importer import import_files
@@ -221,3 +222,24 @@ async def test_a_language_is_known_or_not(store: Store) -> None:
     assert alice is not None
     assert bob is not None
     assert (alice.lang, bob.lang) == ("fr", None)
+
+
+async def test_a_device_takes_the_place_of_the_former_or_changes_nothing(
+    store: Store, tmp_path: Path
+) -> None:
+    former, other = Device("bot@x", 1, "a" * 64), Device("bot@x", 2, "b" * 64)
+    assert await store.write_device(former) is None
+    assert await store.write_device(former) is None
+    with sqlite3.connect(tmp_path / "d.sqlite") as database:
+        database.execute(
+            "CREATE TRIGGER fail BEFORE INSERT ON device BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.write_device(other)
+    assert await store.devices() == (former,)
+    with sqlite3.connect(tmp_path / "d.sqlite") as database:
+        database.execute("DROP TRIGGER fail")
+    database.close()
+    assert await store.write_device(other) == former
+    assert await store.devices() == (other,)
+    assert await store.data() == 1
