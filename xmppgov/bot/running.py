@@ -34,6 +34,7 @@ from xmppgov.bot.router import Router
 from xmppgov.clock import Clock, SystemClock
 from xmppgov.config import XmppSection
 from xmppgov.errors import RemoteFault, Unreachable
+from xmppgov.omemo.warming import People, Warmer
 from xmppgov.storage.database import Database
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ class Running:
         cipher: seals the letters that functions send; without one they cannot.
         owner: who is told, by such a letter, what fails.
         render: gives the texts of the outbox; needed only where `outbox.add` is used.
+        people: who may have to be written to at once: sessions with them are made ahead.
         on_message: see `OnMessage`.
         on_accepted: see `OnAccepted`.
         make_line: connects it.
@@ -79,6 +81,7 @@ class Running:
         cipher: Cipher | None = None,
         owner: str | None = None,
         render: Render | None = None,
+        people: People | None = None,
         on_message: OnMessage | None = None,
         on_accepted: OnAccepted | None = None,
         clock: Clock | None = None,
@@ -93,6 +96,9 @@ class Running:
         self.outbox = self._make_outbox(on_accepted)
         self.letters = Letters(
             database=database, outbox=self.outbox, cipher=cipher, clock=self._clock
+        )
+        self._warmer = (
+            Warmer(self._omemo, people, self.outbox, self._clock) if people is not None else None
         )
         self._faults = Faults(bot.name, owner, self.letters, self._clock)
         self._inbox = self._make_inbox(domains, on_message)
@@ -167,6 +173,8 @@ class Running:
         for work in (self._inbox.run(), self.outbox.run(), self.outbox.keep_account()):
             self._start(work)
         self._start(self.letters.keep())
+        if self._warmer is not None:
+            self._start(self._warmer.run())
         for job in self.bot.jobs:
             self._start(self._jobs.run(job))
         self.account.start()
@@ -235,6 +243,8 @@ class Running:
 
     def _keys_appeared(self, jid: str) -> None:
         self.outbox.keys_appeared(jid)
+        if self._warmer is not None:
+            self._warmer.appeared(jid)
 
     # ------------------------------------------------------------------ questions
 

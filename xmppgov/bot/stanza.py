@@ -48,6 +48,15 @@ def encrypted_message(
     return write(message)
 
 
+def introduction(recipient: str, origin_id: str, encrypted: ET.Element) -> str:
+    """Write out a message that carries sessions and no text."""
+    message = ET.Element(f"{CLIENT}message", {"to": recipient, "type": "chat", "id": origin_id})
+    message.append(encrypted)
+    message.append(ET.Element(f"{STANZA_IDS}origin-id", {"id": origin_id}))
+    message.append(ET.Element("{urn:xmpp:hints}store"))
+    return write(message)
+
+
 def retraction(recipient: str, origin_id: str, retracted: str) -> ET.Element:
     """Return the retraction of the message with the id `retracted`; it says nothing else."""
     attributes = {"to": recipient, "type": "chat", "id": origin_id}

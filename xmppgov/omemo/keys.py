@@ -78,13 +78,13 @@ class Keys:
         """Say what is known of `jid`, without asking anybody."""
         devices = self._store.devices(jid)
         usable = [device for device in devices if not self._is_useless(jid, device)]
-        ready = [device for device in usable if self._store.has_session(jid, device)]
+        missing = [device for device in usable if not self._store.has_session(jid, device)]
         if not devices:
             asked = "no-device" if jid in self._fresh else "unknown"
             return Reach(Warmth.NONE, self._failed.get(jid, asked))
         if not usable:
             return Reach(Warmth.NONE, "no-bundle")
-        return Reach(Warmth.WARM if len(ready) == len(usable) else Warmth.KEYS)
+        return Reach(Warmth.KEYS if missing else Warmth.WARM, missing=tuple(sorted(missing)))
 
     def _is_useless(self, jid: str, device: int) -> bool:
         """Whether the device's bundle was asked for in vain, and there is no session."""

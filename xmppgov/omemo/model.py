@@ -17,8 +17,10 @@ class Warmth(StrEnum):
 class Reach(NamedTuple):
     """How near a person is, and if not at all, why.
 
-    `reason` is as in `NoKeys`, or `unknown`: nobody has asked for the person's keys yet.
+    `reason` is as in `NoKeys`, or `unknown`: nobody has asked for the person's keys yet. `missing`
+    are the devices with which a session is still to be made.
     """
 
     warmth: Warmth
     reason: str | None = None
+    missing: tuple[int, ...] = ()

@@ -45,6 +45,17 @@ class Unit:
             raise NoKeys(jid, "undecided") from error
         return serialize_message(next(iter(messages)))
 
+    async def introduce(self, jid: str) -> ET.Element:
+        """Return `<encrypted/>` without text: it brings a session to each usable device.
+
+        Raises:
+            NoKeys: the person has none; the unit goes on.
+        """
+        element = await self.encrypt(jid, "")
+        for payload in element.findall(f"{{{NAMESPACE}}}payload"):
+            element.remove(payload)
+        return element
+
     async def decrypt(self, jid: str, element: ET.Element) -> str | None:
         """Decrypt `<encrypted/>` from a bare address; None: it carries keys, but no text.
 

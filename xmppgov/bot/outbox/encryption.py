@@ -74,23 +74,26 @@ class Encryption:
     ) -> Batch:
         batch = Batch()
         for row in rows:
-            if row.kind is Kind.RETRACTION:
-                batch.written[row.origin_id] = stanza.write(
-                    stanza.retraction(row.recipient, row.origin_id, row.target or "")
-                )
-                continue
             try:
-                element = await unit.encrypt(row.recipient, await self._text(row))
+                batch.written[row.origin_id] = await self._stanza(unit, row)
             except NoKeys as error:
                 reason = failed.get(row.recipient, error.reason)
-                batch.waiting[row.origin_id] = _wait(row, reason, self._clock.now())
+                if row.kind is Kind.KEYS:  # whoever has none now is introduced another day
+                    batch.broken[row.origin_id] = {"reason": reason}
+                else:
+                    batch.waiting[row.origin_id] = _wait(row, reason, self._clock.now())
             except _NoText:
                 batch.broken[row.origin_id] = {"reason": "no-text"}
-            else:
-                batch.written[row.origin_id] = stanza.encrypted_message(
-                    row.recipient, row.origin_id, element, corrects=row.target, markable=True
-                )
         return batch
+
+    async def _stanza(self, unit: Unit, row: Delivery) -> str:
+        to, id = row.recipient, row.origin_id
+        if row.kind is Kind.RETRACTION:
+            return stanza.write(stanza.retraction(to, id, row.target or ""))
+        if row.kind is Kind.KEYS:
+            return stanza.introduction(to, id, await unit.introduce(to))
+        element = await unit.encrypt(to, await self._text(row))
+        return stanza.encrypted_message(to, id, element, corrects=row.target, markable=True)
 
     async def _write(self, tx: Database, batch: Batch) -> list[Delivery]:
         now = self._clock.now()

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What is sent: a text, encrypted, or the retraction (XEP-0424) of one, in clear."""
+    """What is sent: a text, encrypted; the retraction (XEP-0424) of one, in clear; sessions."""
 
     TEXT = "text"
     RETRACTION = "retraction"
+    KEYS = "keys"
 
 
 class State(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 import structlog
 
@@ -15,11 +15,11 @@ from xmppgov.bot.notices import Notices
 from xmppgov.bot.outbox.acceptance import Acceptance
 from xmppgov.bot.outbox.encryption import Encryption, Render
 from xmppgov.bot.outbox.ledger import Ledger
-from xmppgov.bot.outbox.model import Delivery, Departure, State
+from xmppgov.bot.outbox.model import Delivery, Departure, Kind, State
 from xmppgov.bot.outbox.recovery import Recovery
 from xmppgov.bot.outbox.replies import Replies
 from xmppgov.bot.outbox.sending import MOST_AT_ONCE, Sending
-from xmppgov.bot.outbox.store import OutboxStore
+from xmppgov.bot.outbox.store import KEYS, OutboxStore
 from xmppgov.clock import Clock, SystemClock, wait_for
 from xmppgov.omemo.plugin import Omemo
 from xmppgov.omemo.unit import Unit
@@ -27,6 +27,8 @@ from xmppgov.storage.database import Database
 
 log = structlog.get_logger()
 LONGEST_REST = 60.0  # seconds
+INTRODUCED = 24 * 3600.0  # seconds for which a message without text is worth sending
+LAST = 9  # priority of what nobody waits for
 
 
 class Outbox:
@@ -54,7 +56,7 @@ class Outbox:
         self._database, self._omemo, self._account = database, omemo, account
         self._acceptance, self._notices = acceptance, notices
         self._clock = clock or SystemClock()
-        self._wake = asyncio.Event()
+        self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._store = OutboxStore(database)
         self._ledger = Ledger(database, acceptance, self._clock, self.wake)
         self._sending = Sending(account, self._clock)
@@ -170,9 +172,23 @@ class Outbox:
         """Take note: somebody published a device list."""
         self._ledger.hear(State.QUEUED, recipient)
 
+    async def introduce(self, people: Mapping[str, str]) -> None:
+        """Send everybody a message without text that brings sessions, once for each name."""
+        now = self._clock.now()
+        rows = [(f"{KEYS}{name}", jid, uuid.uuid4().hex) for jid, name in people.items()]
+        async with self._database.transaction() as tx:
+            await self._store.add(tx, rows, now, now + INTRODUCED, priority=LAST, kind=Kind.KEYS)
+        self._idle.clear()
+        self.wake()
+
+    async def idle(self) -> None:
+        """Wait until nothing is to be sent."""
+        await self._idle.wait()
+
     def close(self) -> None:
         """Stop sending: the connection is lost."""
         self._sending.close()
+        self._idle.clear()
 
     async def recover(self) -> None:
         """Settle, on a new connection, what the last one left open; then sending goes on."""
@@ -231,7 +247,9 @@ class Outbox:
         await self._recovery.sweep()
         rows = await self._store.due(self._clock.now(), MOST_AT_ONCE)
         if not rows:
+            self._idle.set()
             return False
+        self._idle.clear()
         recipients = {row.recipient for row in rows}
         failed = await self._sending.while_online(self._omemo.prepare(recipients))
         if failed is None:

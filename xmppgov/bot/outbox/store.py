@@ -18,9 +18,9 @@ from xmppgov.bot.outbox.model import (
 )
 from xmppgov.storage.database import Database
 
-REPLY, LETTER = "reply:", "letter:"
-"""References of answers to messages, and of letters, begin so; owners do not see them."""
-OWN = (REPLY, LETTER)
+REPLY, LETTER, KEYS = "reply:", "letter:", "keys:"
+"""References of answers, of letters and of first messages begin so; owners do not see them."""
+OWN = (REPLY, LETTER, KEYS)
 
 Change = Mapping[str, object]
 """What becomes of a row: `reason`, `stanza`, `retry`; `by` is the only recipient it may concern."""
@@ -60,16 +60,17 @@ class OutboxStore:
         *,
         of: str | None = None,
         priority: int = 5,
+        kind: Kind = Kind.TEXT,
     ) -> None:
-        """Insert (reference, recipient, origin_id) as queued texts; known pairs stay as they are.
+        """Insert (reference, recipient, origin_id) as queued; known pairs stay as they are.
 
         With `of` each text corrects the recipient's message of that reference, if one left.
         """
         await tx.execute_many(
             "INSERT OR IGNORE INTO outbox (reference, recipient, origin_id, state, created,"  # noqa: S608
-            " changed, expires, priority, target)"
-            f" VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ({_FIRST}))",
-            [(*row, now, now, expires, priority, of, row[1]) for row in rows],
+            " changed, expires, priority, kind, target)"
+            f" VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ({_FIRST}))",
+            [(*row, now, now, expires, priority, str(kind), of, row[1]) for row in rows],
         )
 
     async def add_retractions(
@@ -179,9 +180,10 @@ class OutboxStore:
         return changed == 1
 
     async def forget_replies(self, tx: Database, before: float) -> None:
-        """Delete old rows of answers to messages."""
-        await tx.execute(
-            "DELETE FROM outbox WHERE reference LIKE ? AND expires < ?", (REPLY + "%", before)
+        """Delete old rows of answers to messages, and of first messages."""
+        await tx.execute_many(
+            "DELETE FROM outbox WHERE reference LIKE ? AND expires < ?",
+            [(f"{kind}%", before) for kind in (REPLY, KEYS)],
         )
 
     async def of_reference(self, reference: str) -> list[Delivery]:
@@ -223,7 +225,7 @@ class OutboxStore:
             "SELECT reference FROM outbox WHERE recipient = ? AND expires > ?"  # noqa: S608
             f" AND {_LEFT} AND kind = 'text' AND reference NOT LIKE ? AND reference NOT LIKE ?"
             " ORDER BY id DESC",
-            (recipient, now, *(f"{kind}%" for kind in OWN)),
+            (recipient, now, f"{REPLY}%", f"{LETTER}%"),
         )
         return [row["reference"] for row in rows]
 
