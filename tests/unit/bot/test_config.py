@@ -9,6 +9,7 @@ from pydantic import Field
 
 from xmppgov.bot import OPEN, Bot, Context
 from xmppgov.bot.limits import Limits
+from xmppgov.bot.model import Incoming
 from xmppgov.bot.testing import someone, talking
 from xmppgov.bot.wiring import read_settings
 from xmppgov.config import Section
@@ -122,3 +123,17 @@ async def test_limits_are_the_configurations() -> None:
         assert "plus vite" in str(await chat.say("a@gov.example", "météo"))
         await chat.pass_time(seconds=61)
         assert await chat.say("a@gov.example", "météo") == "Brest 3"
+
+
+async def test_a_room_in_which_many_ask_has_a_limit_of_its_own() -> None:
+    room, many = "grp-1@rooms.gov.example", 30
+    settings = {
+        "meteo": {"city": "Brest"},
+        "limits": {"per_room": 60, "burst": 5},
+        "permissions": [{"command": "*", "who": ["everyone"], "rooms": [room]}],
+    }
+    async with talking(meteo(), settings=settings) as chat:
+        asked = [Incoming(f"p{n}@gov.example", "météo", None, f"{n}", room) for n in range(many)]
+        said = [await chat.running._router.answer(one) for one in asked]
+        assert said.count("Brest 3") == 10
+        assert all("plus vite" in str(text) for text in said[10:])
