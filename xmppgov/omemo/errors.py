@@ -12,7 +12,7 @@ class NoKeys(LocalFault):
     """Nothing can be encrypted for somebody.
 
     `reason` is `no-device` (no device list, or an empty one), `no-bundle` (devices, but none whose
-    keys can be had), `undecided` (a verified person has a new device that nobody verified) or
+    keys can be had), `unverified` (a verified person has only devices that nobody verified) or
     `keys-not-readable` (the device list cannot be fetched: refused, or the server does not answer).
     """
 

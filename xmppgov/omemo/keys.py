@@ -21,6 +21,7 @@ from xmppgov.omemo.errors import Disconnected
 from xmppgov.omemo.model import Reach, Warmth
 from xmppgov.omemo.sessions import Surroundings, Wire
 from xmppgov.omemo.store import OmemoStore
+from xmppgov.omemo.trust import stand_aside
 
 log = structlog.get_logger()
 
@@ -83,11 +84,14 @@ class Keys:
             asked = "no-device" if jid in self._fresh else "unknown"
             return Reach(Warmth.NONE, self._failed.get(jid, asked))
         if not usable:
-            return Reach(Warmth.NONE, "no-bundle")
+            aside = stand_aside(self._store, jid)
+            return Reach(Warmth.NONE, "unverified" if aside else "no-bundle")
         return Reach(Warmth.KEYS if missing else Warmth.WARM, missing=tuple(sorted(missing)))
 
     def _is_useless(self, jid: str, device: int) -> bool:
-        """Whether the device's bundle was asked for in vain, and there is no session."""
+        """Whether nobody verified the device, or its bundle was asked for in vain."""
+        if device in stand_aside(self._store, jid):
+            return True
         failed = isinstance(self._around.bundles.get((jid, device)), Exception)
         return failed and not self._store.has_session(jid, device)
 

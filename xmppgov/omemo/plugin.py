@@ -45,7 +45,17 @@ from xmppgov.omemo.sessions import (
     offline_session_manager,
 )
 from xmppgov.omemo.store import OmemoStore
-from xmppgov.omemo.trust import UNDECIDED, record_blind_trust
+from xmppgov.omemo.trust import (
+    DISTRUSTED,
+    TRUSTED,
+    UNDECIDED,
+    Trust,
+    key_change,
+    key_of,
+    record_blind_trust,
+    record_key_change,
+    trust_of,
+)
 from xmppgov.omemo.unit import Unit
 from xmppgov.storage.database import Database
 
@@ -65,6 +75,7 @@ class Omemo(XEP_0384):
         "sole_device": True,
         "on_keys": None,
         "clock": None,
+        "on_change": record_key_change,
     }
 
     xmpp: ClientXMPP
@@ -119,7 +130,10 @@ class Omemo(XEP_0384):
     async def _prompt_manual_trust(
         self, manually_trusted: frozenset[DeviceInformation], identifier: str | None
     ) -> None:
-        """Decide nothing: encryption then fails as undecided, and the sender is told."""
+        """Leave out a verified person's new devices; the others get what is sent."""
+        manager = await self.get_session_manager()
+        for device in manually_trusted:
+            await manager.set_trust(device.bare_jid, device.identity_key, DISTRUSTED)
 
     async def get_session_manager(self) -> SessionManager:
         """Return the session manager.
@@ -263,6 +277,34 @@ class Omemo(XEP_0384):
         if self.on_keys:
             self.on_keys(jid)
 
+    # ------------------------------------------------------------------ trust
+
+    async def verify(self, jid: str, fingerprint: str) -> None:
+        """Trust the device of `jid` with a fingerprint, and from now on only such new devices.
+
+        Raises:
+            BadRequest: it is no fingerprint.
+            NotFound: no device that is known has it.
+        """
+        await self._decide(jid, fingerprint, TRUSTED)
+
+    async def distrust(self, jid: str, fingerprint: str) -> None:
+        """Send nothing more to the device of `jid` with a fingerprint; raises as `verify`."""
+        await self._decide(jid, fingerprint, DISTRUSTED)
+
+    async def _decide(self, jid: str, fingerprint: str, level: str) -> None:
+        async with self.exclusive() as unit:
+            key = key_of(self.store, jid, fingerprint)
+            await unit.manager.set_trust(jid, key, level)
+            async with unit.commit():
+                pass
+        log.info("trust was decided", jid=jid, level=level)
+
+    async def trust_of(self, jid: str) -> dict[int, Trust]:
+        """Return what is thought of the listed devices of `jid`, as far as their keys are known."""
+        await self._load()
+        return trust_of(self.store, jid)
+
     # ------------------------------------------------------------------ units of work
 
     @asynccontextmanager
@@ -271,12 +313,14 @@ class Omemo(XEP_0384):
         manager = await self.get_session_manager()
         async with self._lock:
             await self.store.recover()
-            unit = Unit(manager, self.store, self.database, self.own)
+            unit = Unit(manager, self.store, self.database, self._around, self.own)
             try:
                 yield unit
                 effects = list(self._around.effects) if unit.committed else []
             finally:
                 self._leave()
+        for learned in self.store.learned():
+            self.on_change(key_change(*learned))
         if effects:
             self._run(effects)
 

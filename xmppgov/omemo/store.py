@@ -58,6 +58,8 @@ class OmemoStore(Storage):
         self._database = database
         self._committed: dict[str, str] = {}
         self._pending: dict[str, str | None] = {}
+        self._decided: dict[str, set[str]] = {}  # whose keys were ever judged, and which
+        self._learned: list[tuple[str, int, str | None, str]] = []
         self._trusted = False
 
     async def recover(self) -> None:
@@ -66,6 +68,9 @@ class OmemoStore(Storage):
             return
         rows = await self._database.fetch_all("SELECT key, value FROM omemo")
         self._committed = {row["key"]: row["value"] for row in rows}
+        self._decided.clear()
+        for key in self._committed:
+            self._note_trust(key)
         self._pending.clear()
         self._trusted = True
 
@@ -85,6 +90,10 @@ class OmemoStore(Storage):
 
     def keep(self) -> None:
         """What was pending is committed."""
+        for key, value in self._pending.items():
+            self._note_trust(key)
+            if value is not None and key.endswith("/identity_key") and key.startswith("/devices/"):
+                self._note_identity(key, value)
         for key, value in self._pending.items():
             if value is None:
                 self._committed.pop(key, None)
@@ -116,6 +125,48 @@ class OmemoStore(Storage):
     def knows(self, jid: str, device: int) -> bool:
         """Whether the identity key of a device is known."""
         return self._text(f"/devices/{jid}/{device}/identity_key") is not None
+
+    def identity_key(self, jid: str, device: int) -> str | None:
+        """Return the identity key of a device in base64 (URL-safe), if it is known."""
+        text = self._text(f"/devices/{jid}/{device}/identity_key")
+        return None if text is None else json.loads(text)
+
+    def identity_keys(self, jid: str) -> list[str]:
+        """Return the identity keys of all devices that `jid` ever listed, as far as is known."""
+        devices = json.loads(self._text(f"/devices/{jid}/list") or "[]")
+        return [key for device in devices if (key := self.identity_key(jid, device)) is not None]
+
+    def trust(self, jid: str, key: str) -> str | None:
+        """Return the trust in an identity key, if it was decided."""
+        text = self._text(f"/trust/{jid}/{key}")
+        return None if text is None else json.loads(text)
+
+    def judged(self, jid: str) -> set[str]:
+        """Return what was ever thought of any key of `jid`, even one that is on no device now."""
+        pending = (key for key in self._pending if key.startswith(f"/trust/{jid}/"))
+        keys = {*self._decided.get(jid, ()), *(key.split("/", 3)[3] for key in pending)}
+        return {level for key in keys if (level := self.trust(jid, key)) is not None}
+
+    def _note_trust(self, key: str) -> None:
+        if key.startswith("/trust/"):
+            _, _, jid, judged = key.split("/", 3)
+            self._decided.setdefault(jid, set()).add(judged)
+
+    def forget_identity(self, jid: str, device: int) -> None:
+        """Let the next bundle of a device say what its identity key is."""
+        self._pending[f"/devices/{jid}/{device}/identity_key"] = None
+
+    def learned(self) -> list[tuple[str, int, str | None, str]]:
+        """Return, once, each committed (jid, device, old, new) identity key of somebody known."""
+        learned, self._learned = self._learned, []
+        return learned
+
+    def _note_identity(self, key: str, text: str) -> None:
+        _, _, jid, device, _ = key.split("/")
+        old, new = self._committed.get(key), json.loads(text)
+        if old is not None or len(self.identity_keys(jid)) > 1:
+            before = None if old is None else json.loads(old)
+            self._learned.append((jid, int(device), before, new))
 
     def _is_listed(self, jid: str, device: int) -> bool:
         active = json.loads(self._text(f"/devices/{jid}/{device}/active") or "{}")

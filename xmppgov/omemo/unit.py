@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from oldmemo.etree import parse_message, serialize_message
-from omemo.session_manager import NoEligibleDevices, SessionManager, StillUndecided
+from omemo.bundle import Bundle
+from omemo.session_manager import NoEligibleDevices, SessionManager
 from omemo.storage import StorageException
 
 from xmppgov.omemo.errors import NoKeys, Undecryptable
-from xmppgov.omemo.sessions import NAMESPACE
+from xmppgov.omemo.sessions import NAMESPACE, Surroundings
 from xmppgov.omemo.store import OmemoStore
+from xmppgov.omemo.trust import DISTRUSTED, UNDECIDED, is_verified, stand_aside
 from xmppgov.storage.database import Database
 
 ENCRYPTED = f"{{{NAMESPACE}}}encrypted"
@@ -22,13 +25,20 @@ class Unit:
     """Given by `Omemo.exclusive`; not to be kept beyond its block."""
 
     def __init__(
-        self, manager: SessionManager, store: OmemoStore, database: Database, own: str
+        self,
+        manager: SessionManager,
+        store: OmemoStore,
+        database: Database,
+        around: Surroundings,
+        own: str,
     ) -> None:
         self.manager = manager
         self.committed = False
         self._store = store
         self._database = database
         self._own = own
+        self._around = around
+        self.unverified: set[str] = set()  # who has devices that got nothing of what was encrypted
 
     async def encrypt(self, jid: str, text: str) -> ET.Element:
         """Return `<encrypted/>` with `text` for every usable device of a bare address.
@@ -36,14 +46,34 @@ class Unit:
         Raises:
             NoKeys: the person has none; the unit goes on.
         """
+        self._meet_again(jid)
+        await self._settle(jid)
         try:
             messages, _ = await self.manager.encrypt(frozenset({jid}), {NAMESPACE: text.encode()})
         except NoEligibleDevices as error:
-            reason = "no-bundle" if self._store.devices(jid) else "no-device"
-            raise NoKeys(jid, reason) from error
-        except StillUndecided as error:
-            raise NoKeys(jid, "undecided") from error
+            raise NoKeys(jid, self._why_not(jid)) from error
+        self._note_unverified([jid])
         return serialize_message(next(iter(messages)))
+
+    def _why_not(self, jid: str) -> str:
+        if stand_aside(self._store, jid):
+            return "unverified"
+        return "no-bundle" if self._store.devices(jid) else "no-device"
+
+    def _note_unverified(self, jids: Iterable[str]) -> None:
+        self.unverified.update(jid for jid in jids if stand_aside(self._store, jid))
+
+    def _meet_again(self, jid: str) -> None:
+        """Take a device whose published key is another one for a new device.
+
+        The library trusts the key that it knows, and would encrypt for the one in the bundle.
+        """
+        for _, device in self._store.sessionless(jid):
+            bundle = self._around.bundles.get((jid, device))
+            known = self._store.identity_key(jid, device)
+            published = bundle.identity_key if isinstance(bundle, Bundle) else None
+            if known and published and base64.urlsafe_b64decode(known) != published:
+                self._store.forget_identity(jid, device)
 
     async def introduce(self, jid: str) -> ET.Element:
         """Return `<encrypted/>` without text: it brings a session to each usable device.
@@ -63,6 +93,7 @@ class Unit:
             Undecryptable: nothing was changed, and the unit goes on.
         """
         try:
+            await self._settle(jid)
             message = await parse_message(element, jid, self._own, self.manager)
             plaintext = (await self.manager.decrypt(message))[0]
             return None if plaintext is None else plaintext.decode()
@@ -73,6 +104,13 @@ class Unit:
             # not name. Nothing but the state in memory was touched, and that is dropped.
             self._store.drop()
             raise Undecryptable(jid, type(error).__name__) from error
+
+    async def _settle(self, jid: str) -> None:
+        """Trust no device of a verified person that nobody verified."""
+        if is_verified(self._store, jid):
+            for device in await self.manager.get_device_information(jid):
+                if device.trust_level_name == UNDECIDED:
+                    await self.manager.set_trust(jid, device.identity_key, DISTRUSTED)
 
     @asynccontextmanager
     async def commit(self) -> AsyncIterator[Database]:

@@ -8,12 +8,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import quote, unquote
+
+import xeddsa
+
+from xmppgov.errors import BadRequest
+from xmppgov.i18n import Texts
+
+texts = Texts("xmppgov.omemo")
 
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 LARGEST_ID = 2**31 - 1
 GROUP = 8
 _PART = re.compile(r"omemo-sid-([1-9][0-9]{0,9})=([0-9a-f]{64})")
+
+
+class KeyChange(NamedTuple):
+    """Somebody who was known has a new device, or (with `old`) another key on a known one."""
+
+    jid: str  # bare address
+    device: int
+    old: str | None  # fingerprints
+    new: str
+
+
+def fingerprint(identity_key: bytes) -> str:
+    """Return the fingerprint of an identity key (Ed25519): 64 digits."""
+    return xeddsa.ed25519_pub_to_curve25519_pub(identity_key).hex()
+
+
+def read_fingerprint(text: str) -> str:
+    """Return a fingerprint that somebody wrote, in any grouping, as its 64 digits.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    digits = "".join(text.split()).lower()
+    if not FINGERPRINT.fullmatch(digits):
+        raise BadRequest(texts("A fingerprint is 64 hexadecimal digits; blanks do not count."))
+    return digits
 
 
 def grouped(fingerprint: str) -> str:

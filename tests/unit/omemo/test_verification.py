@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import pytest
+import xeddsa
 from hypothesis import given
 from hypothesis import strategies as st
+from omemo.session_manager import SessionManager
 
-from xmppgov.omemo.verification import grouped, parse_uri, write_uri
+from xmppgov.errors import BadRequest
+from xmppgov.omemo.verification import (
+    fingerprint,
+    grouped,
+    parse_uri,
+    read_fingerprint,
+    write_uri,
+)
 
 PRINT = st.from_regex("[0-9a-f]{64}", fullmatch=True)
 DEVICES = st.dictionaries(st.integers(1, 2**31 - 1), PRINT, min_size=1, max_size=5)
@@ -47,3 +56,18 @@ def test_the_form_that_clients_know() -> None:
 def test_what_is_no_link_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (UnicodeDecodeError is one as well)
         parse_uri(wrong)
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(1, 64))
+def test_a_fingerprint_is_read_in_any_grouping(seed: bytes, size: int) -> None:
+    key = xeddsa.seed_to_ed25519_pub(seed)
+    digits = fingerprint(key)
+    assert grouped(digits).split() == SessionManager.format_identity_key(key)
+    parts = [digits[start : start + size] for start in range(0, 64, size)]
+    assert read_fingerprint(f" {' '.join(parts).upper()}\n") == digits
+
+
+@pytest.mark.parametrize("text", ["", "a" * 63, "a" * 65, "g" * 64, "٣" * 64])
+def test_what_is_no_fingerprint_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest):
+        read_fingerprint(text)

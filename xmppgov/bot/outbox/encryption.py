@@ -23,6 +23,7 @@ log = structlog.get_logger()
 Render = Callable[[str, str], Awaitable[str]]
 """(reference, recipient) -> the text, asked for only while it is being encrypted."""
 
+UNVERIFIED = {"reason": "unverified"}
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0  # seconds between looks for somebody's keys
 
 
@@ -31,6 +32,7 @@ class Batch:
     """What becomes of the rows of a batch, by origin-id."""
 
     written: dict[str, str] = field(default_factory=dict)
+    unverified: set[str] = field(default_factory=set)  # who has devices that got nothing
     waiting: dict[str, Change] = field(default_factory=dict)  # for keys
     broken: dict[str, Change] = field(default_factory=dict)  # without a text
 
@@ -76,6 +78,8 @@ class Encryption:
         for row in rows:
             try:
                 batch.written[row.origin_id] = await self._stanza(unit, row)
+                if row.recipient in unit.unverified:
+                    batch.unverified.add(row.origin_id)
             except NoKeys as error:
                 reason = failed.get(row.recipient, error.reason)
                 if row.kind is Kind.KEYS:  # whoever has none now is introduced another day
@@ -97,7 +101,10 @@ class Encryption:
 
     async def _write(self, tx: Database, batch: Batch) -> list[Delivery]:
         now = self._clock.now()
-        ciphertexts = {key: {"stanza": text} for key, text in batch.written.items()}
+        ciphertexts: dict[str, Change] = {
+            key: {"stanza": text, **(UNVERIFIED if key in batch.unverified else {})}
+            for key, text in batch.written.items()
+        }
         done = await self._store.move(tx, State.ENCRYPTED, ciphertexts, now)
         others = [
             *await self._store.move(tx, State.UNREACHABLE, batch.waiting, now),

@@ -73,7 +73,7 @@ class Delivery:
     recipient: str  # bare address
     origin_id: str  # XEP-0359, stable for (reference, recipient); also the stanza's id
     state: State
-    reason: str | None  # of unreachable and failed: a short English code, e.g. "no-device"
+    reason: str | None  # a short English code, e.g. "no-device"; "unverified": not every device
     created: float  # seconds, UTC
     changed: float
     expires: float

@@ -112,7 +112,8 @@ class OutboxStore:
         follows = [str(state) for state in may_follow(new)]
         rows = await tx.fetch_all(
             f"UPDATE outbox SET state = ?, changed = ?,"  # noqa: S608 (marks and constants only)
-            f" reason = json_extract(j.value, '$.reason'),"
+            f" reason = COALESCE(json_extract(j.value, '$.reason'),"
+            f" CASE reason WHEN 'unverified' THEN reason END),"
             f" retry = COALESCE(json_extract(j.value, '$.retry'), 0),"
             f" stanza = {kept if new in UNCONFIRMED else 'NULL'}"
             f" FROM json_each(?) AS j WHERE outbox.origin_id = j.key"

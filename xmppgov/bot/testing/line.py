@@ -35,6 +35,8 @@ class DeadLine:
         keyless: bare addresses for which nothing can be encrypted; may change meanwhile.
     """
 
+    unverified: frozenset[str] = frozenset()
+
     def __init__(self, directory: PeopleDirectory, keyless: set[str]) -> None:
         self.directory, self.keyless = directory, keyless
         self.sent: list[ET.Element] = []  # what the bot sent, in order
