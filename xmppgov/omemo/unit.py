@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from oldmemo.etree import parse_message, serialize_message
 from omemo.bundle import Bundle
@@ -17,6 +18,14 @@ from xmppgov.omemo.sessions import NAMESPACE, Surroundings
 from xmppgov.omemo.store import OmemoStore
 from xmppgov.omemo.trust import DISTRUSTED, UNDECIDED, is_verified, stand_aside
 from xmppgov.storage.database import Database
+
+
+class Shared(NamedTuple):
+    """One `<encrypted/>` for many, and who cannot read it, by the reason (as in `NoKeys`)."""
+
+    element: ET.Element | None  # None: nobody can
+    left_out: Mapping[str, str]
+
 
 ENCRYPTED = f"{{{NAMESPACE}}}encrypted"
 
@@ -49,10 +58,34 @@ class Unit:
         self._meet_again(jid)
         await self._settle(jid)
         try:
-            messages, _ = await self.manager.encrypt(frozenset({jid}), {NAMESPACE: text.encode()})
+            element = await self._encrypt([jid], text)
         except NoEligibleDevices as error:
             raise NoKeys(jid, self._why_not(jid)) from error
         self._note_unverified([jid])
+        return element
+
+    async def encrypt_for(self, jids: Collection[str], text: str) -> Shared:
+        """Encrypt once for every usable device of many bare addresses, such as a room's members.
+
+        It does not matter who is online. The account's own address may be among them.
+        """
+        wanted = set(jids) - {self._own}
+        for jid in wanted:
+            self._meet_again(jid)
+            await self._settle(jid)
+        left_out: dict[str, str] = {}
+        while readers := wanted - left_out.keys():
+            try:
+                element = await self._encrypt(readers, text)
+            except NoEligibleDevices as error:
+                left_out.update({jid: self._why_not(jid) for jid in error.bare_jids})
+            else:
+                self._note_unverified(readers)
+                return Shared(element, left_out)
+        return Shared(None, left_out)
+
+    async def _encrypt(self, jids: Collection[str], text: str) -> ET.Element:
+        messages, _ = await self.manager.encrypt(frozenset(jids), {NAMESPACE: text.encode()})
         return serialize_message(next(iter(messages)))
 
     def _why_not(self, jid: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slixmpp import JID
-from slixmpp.stanza import Message
+from slixmpp.stanza import Message, Presence
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
@@ -52,6 +52,9 @@ async def connected(stream: Account | Component, timeout: float = 15) -> AsyncIt
         await stream.stop()
 
 
+USER = "http://jabber.org/protocol/muc#user"
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """A message that a person could read."""
@@ -75,15 +78,22 @@ class OmemoPerson:
         self.errors: list[ET.Element] = []
         self.wire: list[ET.Element] = []
         self.receipts = True
+        self.occupants: dict[str, str] = {}  # of rooms: bare addresses by place
         self.news = asyncio.Condition()
         self._queue: asyncio.Queue[ET.Element] = asyncio.Queue()
         self.omemo = enable_omemo(self.account, OmemoStore(database), database, sole_device=False)
         tag = "{jabber:client}message"
         self.account.add_event_handler("session_start", self._be_seen)
         self.account.register_handler(Callback("person", MatchXPath(tag), self._receive))
+        self.account.add_event_handler("presence_available", self._see)
 
     def _be_seen(self, _event: object) -> None:
         self.account.send_presence()
+
+    def _see(self, presence: Presence) -> None:
+        item = presence.xml.find(f"{{{USER}}}x/{{{USER}}}item")
+        if item is not None and item.get("jid"):
+            self.occupants[presence["from"].full] = item.attrib["jid"].split("/")[0]
 
     def _receive(self, message: Any) -> None:
         self._queue.put_nowait(message.xml)
@@ -143,7 +153,10 @@ class OmemoPerson:
                 self.news.notify_all()
 
     async def _read(self, xml: ET.Element) -> None:
-        encrypted, sender = stanza.encrypted_part(xml), (xml.get("from") or "").split("/")[0]
+        encrypted, place = stanza.encrypted_part(xml), xml.get("from") or ""
+        sender = self.occupants.get(place, place.split("/")[0])
+        if xml.get("type") == "groupchat" and sender == self.jid:
+            return  # what we said, reflected
         if xml.get("type") == "error":
             self.errors.append(xml)
         elif encrypted is not None:
