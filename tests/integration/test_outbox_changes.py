@@ -37,7 +37,7 @@ class Talk:
     alice: OmemoPerson
     heard: list[Incoming] = field(default_factory=list)
 
-    async def send(self, reference: str, *people: str, of: str | None = None) -> None:
+    async def send(self, reference: str, *people: str, of: str | tuple[str, ...] = ()) -> None:
         async with self.bot.outbox._database.transaction() as tx:
             await self.bot.outbox.add(
                 tx, reference=reference, recipients=people, expires=time.time() + 60, of=of
@@ -104,7 +104,7 @@ async def talk(prosody: Prosody, tmp_path: Path) -> AsyncIterator[Talk]:
 
 
 async def test_a_correction_names_the_first_version(talk: Talk) -> None:
-    for reference, of in (("a", None), ("a.2", "a"), ("a.3", "a.2")):
+    for reference, of in (("a", ()), ("a.2", "a"), ("a.3", ("a", "a.2"))):
         await talk.send(reference, ALICE, of=of)
         await talk.alice.wait_for(f"texte de {reference}")
         await talk.becomes(reference, State.DELIVERED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -80,25 +80,38 @@ class Outbox:
         reference: str,
         recipients: Iterable[str],
         expires: float,
-        of: str | None = None,
+        of: str | Sequence[str] = (),
         priority: int = 5,
     ) -> None:
         """Queue the text `reference` for bare addresses, inside the owner's transaction.
 
         A (reference, recipient) that is there already is left as it is. `expires` is in seconds,
         UTC: then what was not accepted becomes `expired`, and no ciphertext is kept. With `of` the
-        text corrects the one of that reference (XEP-0308) wherever that left. What has the smallest
-        `priority` is sent first.
+        text corrects the first one that left of that reference, or of those (XEP-0308); where none
+        did it is a text of its own. What has the smallest `priority` is sent first.
         """
         rows, now = _rows(reference, recipients), self._clock.now()
-        await self._store.add(tx, rows, now, expires, of=of, priority=priority)
+        await self._store.add(tx, rows, now, expires, of=_all(of), priority=priority)
 
     async def retract(
-        self, tx: Database, *, reference: str, recipients: Iterable[str], expires: float, of: str
+        self,
+        tx: Database,
+        *,
+        reference: str,
+        recipients: Iterable[str],
+        expires: float,
+        of: str | Sequence[str],
     ) -> None:
-        """Queue the retraction (XEP-0424) of the text `of` for those to whom it left."""
+        """Queue the retraction (XEP-0424) of the text `of` for those to whom it left.
+
+        Of several references it is the first one that left, with its corrections.
+        """
         rows, now = _rows(reference, recipients), self._clock.now()
-        await self._store.add_retractions(tx, rows, now, expires, of=of)
+        await self._store.add_retractions(tx, rows, now, expires, of=_all(of))
+
+    async def left(self, tx: Database, references: Sequence[str]) -> list[str]:
+        """Return the people to whom a text of one of `references` left, or surely leaves."""
+        return await self._store.left(tx, references)
 
     async def withdraw(self, tx: Database, *, reference: str) -> list[str]:
         """Take back the text `reference` where it has not left; return for whom."""
@@ -273,6 +286,10 @@ class Outbox:
             if mine:
                 self._sending.hand_over_once(leaving.id, notice)
         self._account.ask_acknowledgement()
+
+
+def _all(references: str | Sequence[str]) -> Sequence[str]:
+    return (references,) if isinstance(references, str) else references
 
 
 def _rows(reference: str, recipients: Iterable[str]) -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from xmppgov.bot.outbox.model import (
     NEEDS_TEXT,
@@ -28,11 +28,16 @@ Change = Mapping[str, object]
 _COLUMNS = "reference, recipient, origin_id, state, reason, created, changed, expires, kind, target"
 _LEFT = "state IN ('sent', 'accepted', 'delivered', 'read', 'acknowledged')"
 """Where a message was handed to the connection, and did not come back."""
-_FIRST = (
-    "SELECT coalesce(target, origin_id) AS id FROM outbox"  # noqa: S608 (constants only)
-    f" WHERE reference = ? AND recipient = ? AND {_LEFT}"
+_LEAVING = (
+    "reference IN (SELECT value FROM json_each(?)) AND kind = 'text' AND state IN"
+    " ('encrypted', 'sent', 'accepted', 'delivered', 'read', 'acknowledged')"
 )
-"""The id of the first version of somebody's message, if it left."""
+"""What left, or leaves whatever happens: its ciphertext is committed."""
+_FIRST = (
+    "SELECT coalesce(target, origin_id) AS first FROM outbox"  # noqa: S608 (constants only)
+    f" WHERE {_LEAVING} AND recipient = ? ORDER BY outbox.id LIMIT 1"
+)
+"""The id of the first version of somebody's message, if one left."""
 _OPEN = tuple(str(state) for state in (*NEEDS_TEXT, *UNCONFIRMED))
 
 
@@ -58,19 +63,20 @@ class OutboxStore:
         now: float,
         expires: float,
         *,
-        of: str | None = None,
+        of: Sequence[str] = (),
         priority: int = 5,
         kind: Kind = Kind.TEXT,
     ) -> None:
         """Insert (reference, recipient, origin_id) as queued; known pairs stay as they are.
 
-        With `of` each text corrects the recipient's message of that reference, if one left.
+        With `of` each text corrects the first message of those references that left to the
+        recipient, if one did.
         """
         await tx.execute_many(
             "INSERT OR IGNORE INTO outbox (reference, recipient, origin_id, state, created,"  # noqa: S608
             " changed, expires, priority, kind, target)"
             f" VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ({_FIRST}))",
-            [(*row, now, now, expires, priority, str(kind), of, row[1]) for row in rows],
+            [(*row, now, now, expires, priority, str(kind), json.dumps(of), row[1]) for row in rows],
         )
 
     async def add_retractions(
@@ -80,14 +86,14 @@ class OutboxStore:
         now: float,
         expires: float,
         *,
-        of: str,
+        of: Sequence[str],
     ) -> None:
-        """Insert retractions of the messages of a reference, for those to whom it left."""
+        """Insert retractions of the first messages of references, for those to whom one left."""
         await tx.execute_many(
             "INSERT OR IGNORE INTO outbox (reference, recipient, origin_id, state, created,"  # noqa: S608
             " changed, expires, kind, target)"
-            f" SELECT ?, ?, ?, 'queued', ?, ?, ?, 'retraction', id FROM ({_FIRST})",
-            [(*row, now, now, expires, of, row[1]) for row in rows],
+            f" SELECT ?, ?, ?, 'queued', ?, ?, ?, 'retraction', first FROM ({_FIRST})",
+            [(*row, now, now, expires, json.dumps(of), row[1]) for row in rows],
         )
 
     async def withdraw(self, tx: Database, reference: str, now: float) -> list[Delivery]:
@@ -98,6 +104,14 @@ class OutboxStore:
             (now, reference),
         )
         return [_delivery(row) for row in rows]
+
+    async def left(self, tx: Database, references: Sequence[str]) -> list[str]:
+        """Return to whom a text of one of the references left, or leaves, by address."""
+        rows = await tx.fetch_all(
+            f"SELECT DISTINCT recipient FROM outbox WHERE {_LEAVING} ORDER BY recipient",  # noqa: S608
+            (json.dumps(references),),
+        )
+        return [row["recipient"] for row in rows]
 
     async def move(
         self, tx: Database, new: State, changes: Mapping[str, Change], now: float
