@@ -22,6 +22,7 @@ from xmppgov.storage.database import Database
 from xmppgov_alerts import wording
 from xmppgov_alerts.config import AlertsSettings, read_cipher, read_senders, zone
 from xmppgov_alerts.expiry import Expiry
+from xmppgov_alerts.reports.store import ReportStore
 from xmppgov_alerts.service import Alerts
 from xmppgov_alerts.store import SCHEMA, AlertStore
 from xmppgov_alerts.webhook import Webhook
@@ -55,6 +56,7 @@ async def build(config: AlertsSettings) -> AsyncIterator[Alerts]:
         alerts = Alerts(
             address=bot.account.bare,
             store=AlertStore(database),
+            reports=ReportStore(database),
             outbox=bot.outbox,
             emit=events.append,
             audience=directory.audience,

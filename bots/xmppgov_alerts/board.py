@@ -44,17 +44,46 @@ SETTLED = frozenset({"acknowledged", "failed", "no-account", "expired", "withdra
 
 def settled(report: Mapping[str, Any]) -> bool:
     """Whether nothing more can change."""
-    return report["state"] == "expired" or all(r["state"] in SETTLED for r in report["recipients"])
+    waits = any(count for state, count in report["counts"].items() if state not in SETTLED)
+    return report["state"] != "open" or not waits
 
 
 def board(report: Mapping[str, Any]) -> RenderableType:
     """Return the whole picture of an alert, fit for 80 columns."""
-    return Group(_title(report), _counts(report), _table(report["recipients"]))
+    parts: list[RenderableType] = [_title(report)]
+    if report["references"]:
+        parts.append(_changes(report))
+    parts += [_counts(report), _table(report["recipients"])]
+    if report["next"] is not None:
+        parts.append(str(texts("The list goes on: xmppgov alert report {id}", id=report["id"])))
+    return Group(*_framed(report["banner"], parts))
+
+
+def _framed(banner: str | None, parts: list[RenderableType]) -> list[RenderableType]:
+    """Put the banner of an exercise before and behind what is shown."""
+    frame = [Styled(banner, style="bold reverse")] if banner else []
+    return [*frame, *parts, *frame]
+
+
+def _changes(report: Mapping[str, Any]) -> str:
+    """Say what an update or a cancellation was to do, and what became of that on this page."""
+    corrected = sum(one["as"] == "correction" for one in report["recipients"])
+    retracted = sum(one["retraction"] is not None for one in report["recipients"])
+    if report["msg_type"] == "Cancel":
+        return str(texts("Cancellation; on this page {count} retractions.", count=retracted))
+    return str(
+        texts(
+            "Update, version {version}; on this page {count} corrections.",
+            version=report["version"],
+            count=corrected,
+        )
+    )
 
 
 def _title(report: Mapping[str, Any]) -> Styled:
     sentence = texts(
-        "Alert {id}, {severity}: {created} to {expires}",
+        "Alert No. {number} ({id}), {severity}: {created} to {expires}",
+        number=report["number"],
         id=report["id"],
         severity=report["severity"],
         created=_short(report["created"]),

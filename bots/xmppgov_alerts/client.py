@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -49,7 +49,19 @@ class AlertsClient:
             await self._session.close()
 
     async def send(self, alert: Mapping[str, Any], request_id: str) -> str:
-        """Post an alert and return its id.
+        """Post an alert and return its id."""
+        return await self._post("/v1/alerts", alert, request_id)
+
+    async def update(self, alert_id: str, change: Mapping[str, Any], request_id: str) -> str:
+        """Post an update of an alert and return the id of the new version."""
+        return await self._post(f"/v1/alerts/{alert_id}/update", change, request_id)
+
+    async def cancel(self, alert_id: str, reason: Mapping[str, Any], request_id: str) -> str:
+        """Call an alert off and return the id of the cancellation."""
+        return await self._post(f"/v1/alerts/{alert_id}/cancel", reason, request_id)
+
+    async def _post(self, path: str, document: Mapping[str, Any], request_id: str) -> str:
+        """Post a request and return the id of the message that it became.
 
         What may pass is tried again, always with the same `request_id`: the alert goes out once.
 
@@ -58,13 +70,33 @@ class AlertsClient:
             Unreachable: nothing answers at the address, or nothing that lasts; the text says
                 whether the alert may have been accepted.
         """
-        body = json.dumps(alert, ensure_ascii=False).encode()
-        answer = await self._ask("POST", "/v1/alerts", request_id, body)
+        body = json.dumps(document, ensure_ascii=False).encode()
+        answer = await self._ask("POST", path, request_id, body)
         return str(answer["id"])
 
     async def report(self, alert_id: str) -> dict[str, Any]:
-        """Return the state of an alert (docs/protocol/alerts.md)."""
+        """Return the state of an alert with its first page (docs/protocol/alerts.md)."""
         return await self._ask("GET", f"/v1/alerts/{alert_id}", uuid.uuid4().hex, b"")
+
+    async def table(self, alert_id: str, write: Callable[[bytes], object]) -> None:
+        """Pass the report of an alert, as CSV, to `write` piece by piece.
+
+        Raises:
+            Refused: the webhook said no.
+            Unreachable: nothing answers, or the answer broke off.
+        """
+        assert self._session is not None
+        path = f"/v1/alerts/{alert_id}/report.csv"
+        headers = sign(self._secret, uuid.uuid4().hex, int(time.time()), b"")
+        headers["Accept-Language"] = terminal_language()
+        try:
+            async with self._session.get(self._address + path, headers=headers) as response:
+                if response.status >= 400:
+                    raise Refused(_reason(response.status, await _document(response)))
+                async for piece in response.content.iter_any():
+                    write(piece)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._silent(None) from error
 
     async def _ask(self, method: str, path: str, request_id: str, body: bytes) -> dict[str, Any]:
         deadline = time.monotonic() + self._patience

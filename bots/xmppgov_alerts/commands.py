@@ -1,4 +1,4 @@
-"""`xmppgov alert send` and `xmppgov alert status`, through the webhook."""
+"""`xmppgov alert send`, `update`, `cancel`, `status` and `report`, through the webhook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 import json
 import sys
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,17 +16,27 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from xmppgov.cap.words import Severity
 from xmppgov.config import load
 from xmppgov.errors import ConfigurationError
 from xmppgov.i18n import Texts
 from xmppgov_alerts.board import board, settled
 from xmppgov_alerts.client import AlertsClient, choose_key
 from xmppgov_alerts.config import SenderSettings
-from xmppgov_alerts.model import Severity, rfc3339
+from xmppgov_alerts.model import rfc3339
 
 texts = Texts("xmppgov_alerts")
 app = typer.Typer(help="Send an alert, and see whom it reached.", no_args_is_help=True)
 REFRESH = 1.0  # seconds
+
+
+class Kind(StrEnum):
+    """The statuses of CAP that people are sent."""
+
+    ACTUAL = "Actual"
+    EXERCISE = "Exercise"
+    TEST = "Test"
+
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", help="alerts.toml, or its [webhook] alone.")
@@ -33,6 +45,28 @@ KeyOption = Annotated[
     str | None, typer.Option("--key", help="The name of the webhook key; by default the first.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+TextArgument = Annotated[
+    str,
+    typer.Argument(
+        help="The text, or - to read it from standard input. A text given here is visible to "
+        "everybody on this machine while the command runs; prefer - or --file.",
+        show_default=False,
+    ),
+]
+FileOption = Annotated[Path | None, typer.Option("--file", help="Read the text from a file.")]
+LangOption = Annotated[
+    str | None, typer.Option("--lang", help="The language of the text; by default as before.")
+]
+HoursOption = Annotated[
+    float | None, typer.Option("--hours", min=0.01, help="Erase the text after so many hours.")
+]
+RepeatOption = Annotated[
+    str | None,
+    typer.Option("--id", help="Repeat an earlier request under its id: it goes out once."),
+]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="What `alert send` or `alert update` printed.")
+]
 
 
 @app.command()
@@ -46,23 +80,15 @@ def send(
         Severity,
         typer.Option("--severity", case_sensitive=False, help="How grave it is (CAP 1.2)."),
     ],
-    text: Annotated[
-        str,
-        typer.Argument(
-            help="The text, or - to read it from standard input. A text given here is visible to "
-            "everybody on this machine while the command runs; prefer - or --file.",
-            show_default=False,
-        ),
-    ] = "",
-    file: Annotated[Path | None, typer.Option("--file", help="Read the text from a file.")] = None,
+    text: TextArgument = "",
+    status: Annotated[
+        Kind,
+        typer.Option("--status", case_sensitive=False, help="An exercise says so first and last."),
+    ] = Kind.ACTUAL,
+    file: FileOption = None,
     lang: Annotated[str, typer.Option("--lang", help="The language of the text.")] = "fr",
-    hours: Annotated[
-        float | None, typer.Option("--hours", min=0.01, help="Erase the text after so many hours.")
-    ] = None,
-    request_id: Annotated[
-        str | None,
-        typer.Option("--id", help="Repeat an earlier request under its id: it goes out once."),
-    ] = None,
+    hours: HoursOption = None,
+    request_id: RepeatOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,21 +98,66 @@ def send(
         "severity": severity.value,
         "text": _text(text, file),
         "lang": lang,
+        "status": status.value,
+        **_until(hours),
     }
-    if hours is not None:
-        alert["expires"] = rfc3339(datetime.now(UTC) + timedelta(hours=hours))
-    client = _client(config, key)
-    with Console(stderr=True).status(str(texts("The alert is being handed over…"))):
-        report = asyncio.run(_send(client, alert, request_id or uuid.uuid4().hex))
-    if as_json:
-        _print_json(report)
-        return
-    _announce(report, config)
+    client, name = _client(config, key), request_id or uuid.uuid4().hex
+    _hand_over(client, lambda: client.send(alert, name), config, as_json)
+
+
+@app.command()
+def update(
+    alert_id: IdArgument,
+    config: ConfigOption,
+    text: TextArgument = "",
+    severity: Annotated[
+        Severity | None,
+        typer.Option("--severity", case_sensitive=False, help="By default as before."),
+    ] = None,
+    file: FileOption = None,
+    lang: LangOption = None,
+    hours: HoursOption = None,
+    request_id: RepeatOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put another text in the place of an alert's, wherever it is by now."""
+    change: dict[str, Any] = {"text": _text(text, file), **_until(hours), **_given(lang=lang)}
+    if severity is not None:
+        change["severity"] = severity.value
+    client, name = _client(config, key), request_id or uuid.uuid4().hex
+    _hand_over(client, lambda: client.update(alert_id, change, name), config, as_json)
+
+
+@app.command()
+def cancel(
+    alert_id: IdArgument,
+    config: ConfigOption,
+    text: TextArgument = "",
+    file: FileOption = None,
+    lang: LangOption = None,
+    request_id: RepeatOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Call an alert off; a text says why, where one is given."""
+    said = _text(text, file) if text or file else None
+    client, name = _client(config, key), request_id or uuid.uuid4().hex
+    reason = _given(text=said, lang=lang)
+    _hand_over(client, lambda: client.cancel(alert_id, reason, name), config, as_json)
+
+
+@app.command()
+def report(alert_id: IdArgument, config: ConfigOption, key: KeyOption = None) -> None:
+    """Print where an alert stands for everybody, as CSV."""
+    out = sys.stdout.buffer
+    asyncio.run(_table(_client(config, key), alert_id, out.write))
+    out.flush()
 
 
 @app.command()
 def status(
-    alert_id: Annotated[str, typer.Argument(metavar="ID", help="What `alert send` printed.")],
+    alert_id: IdArgument,
     config: ConfigOption,
     watch: Annotated[
         bool, typer.Option("--watch", help="Follow it until everybody is reached or it expires.")
@@ -104,7 +175,7 @@ def status(
 
 def _announce(report: dict[str, Any], config: Path) -> None:
     """Print the id alone on standard output, and for people what was accepted beside it."""
-    people = len(report["recipients"])
+    people = sum(report["counts"].values())
     reachable = people - report["counts"].get("no-account", 0)
     sentence = texts(
         "Accepted for {people} people, {reachable} of them with an account. Follow it "
@@ -145,9 +216,36 @@ def _text(argument: str, file: Path | None) -> str:
         ) from error
 
 
-async def _send(client: AlertsClient, alert: dict[str, Any], request_id: str) -> dict[str, Any]:
+def _until(hours: float | None) -> dict[str, Any]:
+    if hours is None:
+        return {}
+    return {"expires": rfc3339(datetime.now(UTC) + timedelta(hours=hours))}
+
+
+def _given(**members: str | None) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _hand_over(
+    client: AlertsClient, ask: Callable[[], Awaitable[str]], config: Path, as_json: bool
+) -> None:
+    """Ask for something to be sent, and tell what became of it."""
+    with Console(stderr=True).status(str(texts("The alert is being handed over…"))):
+        report = asyncio.run(_asked(client, ask))
+    if as_json:
+        _print_json(report)
+    else:
+        _announce(report, config)
+
+
+async def _asked(client: AlertsClient, ask: Callable[[], Awaitable[str]]) -> dict[str, Any]:
     async with client:
-        return await client.report(await client.send(alert, request_id))
+        return await client.report(await ask())
+
+
+async def _table(client: AlertsClient, alert_id: str, write: Callable[[bytes], object]) -> None:
+    async with client:
+        await client.table(alert_id, write)
 
 
 async def _status(client: AlertsClient, alert_id: str, watch: bool, as_json: bool) -> None:

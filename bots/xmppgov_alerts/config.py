@@ -13,10 +13,10 @@ from xmppgov.archive.emitter.config import EmitterSection
 from xmppgov.bot.letters.cipher import Cipher
 from xmppgov.bot.letters.key import bad_key
 from xmppgov.bot.letters.key import read_cipher as read_text_key
+from xmppgov.cap.words import Severity
 from xmppgov.config import ConfigPath, LogSection, Section, Settings, XmppSection, read_secret
-from xmppgov.errors import ConfigurationError
+from xmppgov.errors import ConfigurationError, NotAllowed
 from xmppgov.i18n import Texts
-from xmppgov_alerts.model import Severity
 from xmppgov_alerts.scope import PATTERN, Scope
 from xmppgov_alerts.signature import Key, secret_bytes
 
@@ -105,6 +105,15 @@ class Sender:
         self.label = section.label or section.name
         self.scope = Scope(tuple(section.scope), section.max_severity)
         self.per_minute = section.per_minute
+
+
+def check_severity(sender: Sender, severity: Severity) -> None:
+    """Raise `NotAllowed` where `severity` is graver than a key may send."""
+    limit = sender.scope.max_severity
+    if severity.exceeds(limit):
+        raise NotAllowed(
+            texts("This key may send nothing graver than {severity}.", severity=limit.value)
+        )
 
 
 def read_sender(section: KeySection) -> Sender:

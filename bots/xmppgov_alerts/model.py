@@ -1,20 +1,22 @@
-"""What an alert is: the request that asks for it, its life cycle, its recipients, its report.
+"""What an alert is: the requests that ask for it, its life cycle, its recipients.
 
-Severities are CAP 1.2's five words (§3.2.2); languages are BCP 47 tags; times are RFC 3339.
+Severities, statuses and types are CAP 1.2's words (§3.2); languages are BCP 47 tags; times are
+RFC 3339.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from xmppgov.cap.words import MsgType, Severity, Status
 
 LONGEST_TEXT = 8_000  # characters
 LONGEST_LIFE = timedelta(days=30)
@@ -27,32 +29,30 @@ ALERT_ID = re.compile(r"^[0-9a-z]{16}$")
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 
 
-class Severity(StrEnum):
-    """CAP's severities, the gravest first."""
-
-    EXTREME = "Extreme"
-    SEVERE = "Severe"
-    MODERATE = "Moderate"
-    MINOR = "Minor"
-    UNKNOWN = "Unknown"
-
-    def exceeds(self, limit: Severity) -> bool:
-        """Whether this severity is graver than `limit`."""
-        order = list(Severity)
-        return order.index(self) < order.index(limit)
-
-
 class AlertState(StrEnum):
-    """The life of an alert as a whole."""
+    """The life of one message of an alert: of the alert itself, an update, a cancellation."""
 
     OPEN = "open"
+    SUPERSEDED = "superseded"  # an update came after it
+    CANCELLED = "cancelled"
     EXPIRED = "expired"
 
 
 TRANSITIONS: Mapping[AlertState, frozenset[AlertState]] = {
-    AlertState.OPEN: frozenset({AlertState.EXPIRED}),
+    AlertState.OPEN: frozenset({AlertState.SUPERSEDED, AlertState.CANCELLED, AlertState.EXPIRED}),
+    AlertState.SUPERSEDED: frozenset(),
+    AlertState.CANCELLED: frozenset(),
     AlertState.EXPIRED: frozenset(),
 }
+
+
+class How(StrEnum):
+    """How somebody confirmed; the server could have made up the last one, which is in clear."""
+
+    WORD = "word"  # "reçu"
+    COMMAND = "command"  # "reçu 7F3K"
+    SIGN = "sign"  # 👍, encrypted: alone, or below a quotation of the alert
+    REACTION = "reaction"  # 👍 by XEP-0444
 
 
 def _legible(text: str) -> str:
@@ -71,18 +71,51 @@ def _rfc3339(value: object) -> object:
     return value
 
 
-class AlertRequest(BaseModel):
-    """The body of `POST /v1/alerts`; anything else in it is refused."""
+def _for_people(status: Status) -> Status:
+    """Refuse CAP's Draft, which is for nobody yet, and System, which is for machines."""
+    if status in (Status.DRAFT, Status.SYSTEM):
+        raise ValueError("not for people")
+    return status
+
+
+_Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_legible)]
+_Language = Annotated[str, Field(pattern=LANGUAGE, max_length=35)]
+_Expiry = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339)]
+
+
+class Body(BaseModel):
+    """The JSON of a request; a member that is not among its fields is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class AlertRequest(Body):
+    """The body of `POST /v1/alerts`."""
 
     to: Annotated[
         list[Annotated[str, Field(pattern=TARGET)]], Field(min_length=1, max_length=MOST_TARGETS)
     ]
-    severity: Annotated[Severity, Field(strict=False)]
-    text: Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_legible)]
-    lang: Annotated[str, Field(pattern=LANGUAGE, max_length=35)] = "fr"
-    expires: Annotated[AwareDatetime | None, Field(strict=False), BeforeValidator(_rfc3339)] = None
+    severity: Severity
+    text: _Text
+    lang: _Language = "fr"
+    expires: _Expiry | None = None
+    status: Annotated[Status, AfterValidator(_for_people)] = Status.ACTUAL
+
+
+class UpdateRequest(Body):
+    """The body of `POST /v1/alerts/{id}/update`; what is absent stays as it was."""
+
+    text: _Text
+    severity: Severity | None = None
+    lang: _Language | None = None
+    expires: _Expiry | None = None
+
+
+class CancelRequest(Body):
+    """The body of `POST /v1/alerts/{id}/cancel`; `text` says why."""
+
+    text: _Text | None = None
+    lang: _Language | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,67 +129,41 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert as it was accepted; the text lies sealed beside it."""
+    """One message of an alert as it was accepted; its text lies sealed beside it.
+
+    An alert, its updates and its cancellation are one family, whose name is the id of the first;
+    they have one number, which people read and type, and count their versions.
+    """
 
     id: str
+    family: str
+    number: str
     key_name: str
     targets: tuple[str, ...]
     severity: Severity
     lang: str
     created: datetime
     expires: datetime
+    status: Status = Status.ACTUAL
+    msg_type: MsgType = MsgType.ALERT
+    version: int = 1
     state: AlertState = AlertState.OPEN
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientState:
-    """Where an alert stands for one person."""
+class Accepted(NamedTuple):
+    """What a request became: the id of its message, and the alert's number."""
 
-    name: str
-    jid: str | None
-    state: str
-    reason: str | None
-    since: datetime
+    id: str
+    number: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """An alert and the state of each of its recipients, those in trouble first."""
-
-    alert: Alert
-    recipients: tuple[RecipientState, ...]
-
-    def as_json(self) -> dict[str, object]:
-        """Return the document that `GET /v1/alerts/{id}` answers."""
-        counts = Counter(recipient.state for recipient in self.recipients)
-        states = (*STATES, *sorted(set(counts) - set(STATES)))
-        return {
-            "id": self.alert.id,
-            "state": self.alert.state.value,
-            "severity": self.alert.severity.value,
-            "created": rfc3339(self.alert.created),
-            "expires": rfc3339(self.alert.expires),
-            "counts": {state: counts[state] for state in states},
-            "recipients": [_recipient_json(recipient) for recipient in self.recipients],
-        }
+NUDGE, RETRACTION = ".n", ".x"
+"""Behind an id: the reference of the word that an update came, and of the retraction."""
 
 
-NO_ACCOUNT = "no-account"
-TROUBLED = ("failed", "unreachable", NO_ACCOUNT)
-STATES = (
-    "queued", "encrypted", "sent", "accepted", "delivered", "read", "acknowledged",
-    "unreachable", "failed", "expired", "withdrawn", NO_ACCOUNT,
-)  # fmt: skip
-
-
-def _recipient_json(recipient: RecipientState) -> dict[str, object]:
-    return {
-        "jid": recipient.jid,
-        "name": recipient.name,
-        "state": recipient.state,
-        "reason": recipient.reason,
-        "since": rfc3339(recipient.since),
-    }
+def message_of(reference: str) -> str:
+    """Return the id of the message that a reference of the outbox belongs to."""
+    return reference.partition(".")[0]
 
 
 def rfc3339(moment: datetime) -> str:
@@ -180,16 +187,3 @@ def distinct(people: Iterable[Person]) -> list[Person]:
             kept.append(person)
         seen |= marks
     return kept
-
-
-def troubled_first(recipients: Sequence[RecipientState]) -> tuple[RecipientState, ...]:
-    """Put those whom the alert will not reach before the others, each by name.
-
-    First those for whom something can be done; those without an account may be hundreds.
-    """
-
-    def place(one: RecipientState) -> tuple[int, str, str]:
-        rank = TROUBLED.index(one.state) if one.state in TROUBLED else len(TROUBLED)
-        return rank, one.name, one.jid or ""
-
-    return tuple(sorted(recipients, key=place))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from xmppgov.errors import BadRequest
 from xmppgov.i18n import Text, Texts
 from xmppgov_alerts.errors import Unprocessable
-from xmppgov_alerts.model import LONGEST_LIFE, LONGEST_TEXT, MOST_TARGETS, AlertRequest
+from xmppgov_alerts.model import LONGEST_LIFE, LONGEST_TEXT, MOST_TARGETS, Body
 
 texts = Texts("xmppgov_alerts")
 
@@ -29,11 +30,13 @@ MEMBERS = {
         "expires: an RFC 3339 time with its offset, in the future and within {days} days.",
         days=LONGEST_LIFE.days,
     ),
+    "status": texts("status: Actual, Exercise or Test; people get no other ones."),
 }
+Request = TypeVar("Request", bound=Body)
 
 
-def parse(body: bytes) -> AlertRequest:
-    """Read the body of `POST /v1/alerts`.
+def parse(kind: type[Request], body: bytes) -> Request:
+    """Read the body of a request of a kind.
 
     Raises:
         BadRequest: it is no JSON object in UTF-8, or names a member twice.
@@ -46,9 +49,9 @@ def parse(body: bytes) -> AlertRequest:
     if not isinstance(document, dict):
         raise BadRequest(texts("The body is not a JSON object in UTF-8, each member once."))
     try:
-        return AlertRequest.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
-        raise Unprocessable(_explain(error)) from None
+        raise Unprocessable(_explain(kind, error)) from None
 
 
 def wrong(member: str) -> Unprocessable:
@@ -67,13 +70,11 @@ def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _explain(error: ValidationError) -> Text:
+def _explain(kind: type[Body], error: ValidationError) -> Text:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     member = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         shown = member[:40].encode("ascii", "replace").decode()
-        return texts(
-            "{member}: unknown member; known are to, severity, text, lang and expires.",
-            member=shown,
-        )
+        known = ", ".join(kind.model_fields)
+        return texts("{member}: unknown member; known are {known}.", member=shown, known=known)
     return MEMBERS[member]

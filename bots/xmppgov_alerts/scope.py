@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from xmppgov_alerts.model import Severity
+from xmppgov.cap.words import Severity
 
 PATTERN = r"^(group|room|body|person):([^\s*]{0,200}\*|[^\s*]{1,200})$"
 

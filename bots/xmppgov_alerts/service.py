@@ -1,4 +1,4 @@
-"""The use cases of alerts: accept a request, give its text, count an answer, report, expire.
+"""The use cases of alerts: accept a request, give its text, count an answer, expire.
 
 Accepting is one transaction: the alert with its sealed text, its frozen audience, and one outbox
 row for each person with an account. A crash before its commit leaves nothing, and the sender asks
@@ -7,7 +7,6 @@ again; after it the outbox does the rest, and a repeated request is answered wit
 
 from __future__ import annotations
 
-import hmac
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,13 +19,12 @@ from xmppgov.archive.emitter.model import Event
 from xmppgov.bot.letters.cipher import Cipher
 from xmppgov.bot.limits import Limit
 from xmppgov.bot.model import Incoming
-from xmppgov.bot.outbox.model import Delivery, Departure
+from xmppgov.bot.outbox.model import Departure
 from xmppgov.bot.outbox.outbox import Outbox
 from xmppgov.directory.model import Member
 from xmppgov.errors import (
     BadRequest,
     ConfigurationError,
-    Conflict,
     NotAllowed,
     NotFound,
     RemoteFault,
@@ -35,22 +33,25 @@ from xmppgov.errors import (
 from xmppgov.i18n import Text, Texts
 from xmppgov.storage.database import Database
 from xmppgov_alerts import wording
-from xmppgov_alerts.answer import acknowledges
-from xmppgov_alerts.config import Sender
+from xmppgov_alerts.answer import Answer, read
+from xmppgov_alerts.changes.service import Changes
+from xmppgov_alerts.config import Sender, check_severity
 from xmppgov_alerts.errors import Unprocessable
 from xmppgov_alerts.model import (
-    ALERT_ID,
     LONGEST_LIFE,
-    NO_ACCOUNT,
+    NUDGE,
+    RETRACTION,
+    Accepted,
     Alert,
     AlertRequest,
     Person,
-    RecipientState,
-    Report,
-    alert_id,
     distinct,
-    troubled_first,
+    message_of,
 )
+from xmppgov_alerts.numbering import Numbering
+from xmppgov_alerts.once import Once
+from xmppgov_alerts.reports.service import Reports
+from xmppgov_alerts.reports.store import ReportStore
 from xmppgov_alerts.request import parse, wrong
 from xmppgov_alerts.store import AlertStore
 
@@ -70,6 +71,7 @@ class Alerts:
         *,
         address: str,
         store: AlertStore,
+        reports: ReportStore,
         outbox: Outbox,
         emit: Emit,
         audience: Audience,
@@ -83,7 +85,12 @@ class Alerts:
         self._address, self._store, self._outbox = address, store, outbox
         self._emit, self._audience = emit, audience
         self._cipher, self._senders, self._zone = cipher, senders, zone
-        self._default_life, self._now, self._random = default_life, now, random
+        self._default_life, self._now = default_life, now
+        self._numbering, self._once = Numbering(store, random), Once(store)
+        self.changes = Changes(
+            store=store, outbox=outbox, cipher=cipher, numbering=self._numbering, now=now
+        )
+        self.reports = Reports(store, reports)
         self._log_is_clean = False
         self._chatter = Limit(burst=5, rate=1 / 60)
 
@@ -105,8 +112,8 @@ class Alerts:
                 )
             ) from error
 
-    async def accept(self, sender: Sender, request_id: str, body: bytes) -> str:
-        """Take the request `request_id` of `sender` and return the alert's id.
+    async def accept(self, sender: Sender, request_id: str, body: bytes) -> Accepted:
+        """Take the request `request_id` of `sender`; return the alert's id and number.
 
         Raises:
             BadRequest, Unprocessable: the body asks for nothing that can be done.
@@ -115,89 +122,88 @@ class Alerts:
             Unreachable: the directory does not answer; nothing was kept, ask again.
         """
         mark = self._cipher.mark(body)
-        if known := await self._accepted_before(sender, request_id, mark):
+        if known := await self._once.before(sender, request_id, mark):
             return known
-        request = parse(body)
+        request = parse(AlertRequest, body)
         _check_scope(sender, request)
-        alert = self._alert(sender, request)
         people = await self._people(request)
         async with self._store.transaction() as tx:
-            if known := await self._known(sender, request_id, mark):
+            if known := await self._once.known(sender, request_id, mark):
                 return known
-            await self._store.add(
-                tx,
-                alert,
-                sealed=self._cipher.seal(request.text, alert.id),
-                people=people,
-                request=(request_id, mark),
-            )
+            alert = self._alert(sender, request, await self._numbering.number(tx))
+            sealed = self._cipher.seal(request.text, alert.id)
+            await self._store.add(tx, alert, sealed=sealed, request=(request_id, mark))
+            await self._store.add_people(tx, alert.id, people)
             reachable = [person.jid for person in people if person.jid]
             await self._outbox.add(
                 tx, reference=alert.id, recipients=reachable, expires=alert.expires.timestamp()
             )
         self._outbox.wake()
         log.info("alert accepted", alert=alert.id, key=sender.name, people=len(people))
-        return alert.id
+        return Accepted(alert.id, alert.number)
 
     async def render(self, reference: str, recipient: str) -> str:
-        """Return what a recipient of the alert `reference` reads.
+        """Return what a recipient reads of the outbox's text `reference`.
 
         Raises:
             NotFound: there is no such alert, or its text is wiped.
         """
-        found = await self._store.with_text(reference)
+        found = await self._store.with_text(message_of(reference))
         if found is None:
-            raise _unknown()
+            raise NotFound(texts("There is no such alert."))
         alert, sealed = found
+        if reference.endswith(NUDGE):
+            return wording.nudge(alert)
         sender = self._senders.get(alert.key_name)
         label = sender.label if sender else alert.key_name
         return wording.alert_text(alert, self._cipher.open(sealed, alert.id), label, self._zone)
 
     async def accepted(self, tx: Database, departures: Sequence[Departure]) -> None:
-        """Tell the archive of alerts, and of notices about them, that the server has taken."""
-        await self._emit(tx, [_sent(self._address, departure) for departure in departures])
+        """Tell the archive of texts, and of notices about them, that the server has taken.
+
+        A retraction has no record: it holds nothing, and what it retracts has one.
+        """
+        told = [one for one in departures if not one.reference.endswith(RETRACTION)]
+        await self._emit(tx, [_sent(self._address, departure) for departure in told])
 
     async def answer(self, tx: Database, incoming: Incoming) -> Text | None:
         """Count an answer inside the transaction of its ratchet step; return what to say.
 
-        A reaction confirms the alert that it is for. A word confirms one alert, the newest that was
-        handed to the person and is not confirmed: nobody confirms without being told what arrived
-        while they were typing.
+        A reaction confirms the alert that it is for, a number the alert that has it. A word alone
+        confirms one alert, the newest that was handed to the person and is not confirmed: nobody
+        confirms without being told what arrived while they were typing.
         """
-        if not acknowledges(incoming.text):
+        answer = read(incoming)
+        if answer is None:
             return self._said(incoming, wording.usage())
-        confirmed = await self._store.answers(tx, incoming.sender)
-        handed = [r for r in await self._outbox.references(tx, incoming.sender) if r in confirmed]
-        waiting = [reference for reference in handed if not confirmed[reference]]
-        if incoming.target and incoming.target.id:
-            meant = await self._outbox.reference_of(tx, incoming.target.id, incoming.sender)
-            waiting = [reference for reference in waiting if reference == meant]
-        alert = await self._store.alert(waiting[0]) if waiting else None
+        mine = await self._store.waiting(tx, incoming.sender)
+        handed = [r for r in await self._outbox.references(tx, incoming.sender) if r in mine]
+        meant = await self._meant(tx, incoming, answer)
+        fitting = [mine[reference] for reference in handed if meant(mine[reference][0])]
+        alert = next((alert for alert, confirmed in fitting if not confirmed), None)
         if alert is None:
-            known = wording.already_noted() if handed else wording.nothing_waits()
-            return self._said(incoming, known)
-        await self._store.confirm(tx, alert.id, incoming.sender, self._now())
+            return self._said(incoming, _nothing_to_confirm(answer, fitting))
+        remaining = sum(not mine[reference][1] for reference in handed) - 1
+        await self._store.confirm(tx, alert.id, incoming.sender, answer.how, self._now())
         sent = await self._outbox.acknowledged(tx, reference=alert.id, recipient=incoming.sender)
         await self._emit(tx, [Event("alert-ack", incoming.sender, to=self._address, oid=sent)])
-        return wording.noted(alert, len(waiting) - 1, self._zone)
+        return wording.noted(alert, remaining, self._zone)
+
+    async def _meant(
+        self, tx: Database, incoming: Incoming, answer: Answer
+    ) -> Callable[[Alert], bool]:
+        """Return which alerts an answer may confirm."""
+        target = incoming.target
+        if target and target.id:
+            found = await self._outbox.reference_of(tx, target.id, incoming.sender)
+            return lambda alert: found is not None and alert.id == message_of(found)
+        if target and answer.number is None:
+            return lambda alert: False  # it quotes something else
+        return answer.names
 
     def _said(self, incoming: Incoming, text: Text) -> Text | None:
         """Return `text`, unless it was said often: somebody's automatic answer would never end."""
         return text if self._chatter.allow(incoming.sender, time.monotonic()) else None
-
-    async def report(self, sender: Sender, reference: str) -> Report:
-        """Return where an alert stands for each of its recipients.
-
-        Raises:
-            NotFound: there is none, or the key may not reach its whole audience.
-        """
-        alert = await self._store.alert(reference) if ALERT_ID.fullmatch(reference) else None
-        if alert is None or not sender.scope.reaches_all(alert.targets):
-            raise _unknown()
-        people = await self._store.people(reference)
-        deliveries = {d.recipient: d for d in await self._outbox.states(reference)}
-        states = [_state(alert, person, deliveries) for person in people]
-        return Report(alert, troubled_first(states))
 
     async def expire(self) -> datetime | None:
         """Wipe what is over; return when the next alert will be.
@@ -216,38 +222,23 @@ class Alerts:
             self._log_is_clean = await self._store.empty_log()
         return due
 
-    async def _accepted_before(self, sender: Sender, request_id: str, mark: bytes) -> str | None:
-        """Return what a repeated request became, once that is surely on disk.
-
-        Reads see what another task's transaction has not committed yet; the writer's turn is waited
-        for, so that no answer rests on what may be rolled back.
-        """
-        if await self._known(sender, request_id, mark) is None:
-            return None
-        async with self._store.transaction():
-            return await self._known(sender, request_id, mark)
-
-    async def _known(self, sender: Sender, request_id: str, mark: bytes) -> str | None:
-        known = await self._store.accepted(sender.name, request_id)
-        if known and not hmac.compare_digest(known.mark, mark):
-            raise Conflict(
-                texts("This webhook-id was used before, with another body; choose a new one.")
-            )
-        return known.alert_id if known else None
-
-    def _alert(self, sender: Sender, request: AlertRequest) -> Alert:
+    def _alert(self, sender: Sender, request: AlertRequest, number: str) -> Alert:
         created = self._now()
         expires = request.expires or created + self._default_life
         if not created < expires <= created + LONGEST_LIFE:
             raise wrong("expires")
+        id = self._numbering.id()
         return Alert(
-            id=alert_id(self._random(10)),
+            id=id,
+            family=id,
+            number=number,
             key_name=sender.name,
             targets=tuple(request.to),
             severity=request.severity,
             lang=request.lang,
             created=created,
             expires=expires,
+            status=request.status,
         )
 
     async def _people(self, request: AlertRequest) -> list[Person]:
@@ -288,22 +279,10 @@ def _check_scope(sender: Sender, request: AlertRequest) -> None:
     outside = next((t for t in request.to if not sender.scope.reaches(t)), None)
     if outside is not None:
         raise NotAllowed(texts("{target}: outside the scope of this key.", target=outside))
-    if request.severity.exceeds(sender.scope.max_severity):
-        raise NotAllowed(
-            texts(
-                "This key may send nothing graver than {severity}.",
-                severity=sender.scope.max_severity.value,
-            )
-        )
+    check_severity(sender, request.severity)
 
 
-def _state(alert: Alert, person: Person, deliveries: Mapping[str, Delivery]) -> RecipientState:
-    delivery = deliveries.get(person.jid or "")
-    if delivery is None:
-        return RecipientState(person.name, person.jid, NO_ACCOUNT, None, alert.created)
-    since = datetime.fromtimestamp(delivery.changed, UTC)
-    return RecipientState(person.name, person.jid, delivery.state.value, delivery.reason, since)
-
-
-def _unknown() -> NotFound:
-    return NotFound(texts("There is no such alert."))
+def _nothing_to_confirm(answer: Answer, fitting: Sequence[tuple[Alert, bool]]) -> Text:
+    if fitting:
+        return wording.already_noted()
+    return wording.no_such_number(answer.number) if answer.number else wording.nothing_waits()

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from xmppgov.bot.limits import Limit
 from xmppgov.errors import (
+    BadRequest,
     ConfigurationError,
     LocalFault,
     NotFound,
@@ -38,7 +39,9 @@ from xmppgov_alerts.errors import (
     Unauthorized,
     UnsupportedType,
 )
+from xmppgov_alerts.model import Accepted
 from xmppgov_alerts.problem import problem
+from xmppgov_alerts.reports.model import LARGEST_PAGE, PAGE
 from xmppgov_alerts.service import Alerts
 from xmppgov_alerts.signature import ID, verify
 
@@ -66,7 +69,10 @@ class Webhook:
         self._reads = {s.name: _limit(s.per_minute * READS_PER_WRITE) for s in senders.values()}
         app = web.Application(middlewares=[_explain], client_max_size=section.max_body_bytes)
         app.router.add_post("/v1/alerts", self._post)
+        app.router.add_post("/v1/alerts/{id}/update", self._update)
+        app.router.add_post("/v1/alerts/{id}/cancel", self._cancel)
         app.router.add_get("/v1/alerts/{id}", self._get, allow_head=False)
+        app.router.add_get("/v1/alerts/{id}/report.csv", self._table, allow_head=False)
         self._runner = runner(app, _protocol_log())
         self._server: asyncio.Server | None = None
 
@@ -100,19 +106,56 @@ class Webhook:
         await self._runner.cleanup()
 
     async def _post(self, request: web.Request) -> web.Response:
+        sender, body = await self._asked(request)
+        return _accepted(await self._alerts.accept(sender, request.headers[ID], body))
+
+    async def _update(self, request: web.Request) -> web.Response:
+        sender, body = await self._asked(request)
+        alert_id, request_id = request.match_info["id"], request.headers[ID]
+        return _accepted(await self._alerts.changes.update(sender, alert_id, request_id, body))
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        sender, body = await self._asked(request)
+        alert_id, request_id = request.match_info["id"], request.headers[ID]
+        return _accepted(await self._alerts.changes.cancel(sender, alert_id, request_id, body))
+
+    async def _get(self, request: web.Request) -> web.Response:
+        sender = await self._reader(request)
+        after, limit = _page(request.query)
+        report = await self._alerts.reports.report(sender, request.match_info["id"], after, limit)
+        return _json(report.as_json(), 200)
+
+    async def _table(self, request: web.Request) -> web.StreamResponse:
+        sender = await self._reader(request)
+        pieces = await self._alerts.reports.table(sender, request.match_info["id"])
+        response = web.StreamResponse(
+            headers={"Cache-Control": "no-store", "Content-Type": "text/csv; charset=utf-8"}
+        )
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        try:
+            async for piece in pieces:
+                await response.write(piece)
+            await response.write_eof()
+        except Exception as error:  # its beginning has left: only a cut shows that it is no whole
+            log.error("a table was cut", reference=secrets.token_hex(4), exc_info=error)
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    async def _asked(self, request: web.Request) -> tuple[Sender, bytes]:
+        """Return who asks for something to be sent, and the JSON that says what."""
         body = await _body(request)
         sender = self._sender(request, body)
         _within(self._writes, sender)
         if request.content_type != "application/json" or "Content-Encoding" in request.headers:
             raise UnsupportedType(texts("The body must be application/json, uncompressed."))
-        alert_id = await self._alerts.accept(sender, request.headers[ID], body)
-        return _json({"id": alert_id}, 202, Location=f"/v1/alerts/{alert_id}")
+        return sender, body
 
-    async def _get(self, request: web.Request) -> web.Response:
+    async def _reader(self, request: web.Request) -> Sender:
         sender = self._sender(request, await _body(request))
         _within(self._reads, sender)
-        report = await self._alerts.report(sender, request.match_info["id"])
-        return _json(report.as_json(), 200)
+        return sender
 
     def _sender(self, request: web.Request, body: bytes) -> Sender:
         key = verify(self._keys, request.headers, body, self._now())
@@ -141,6 +184,21 @@ async def _body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         raise TooSlow(texts("The body did not come in time.")) from None
+
+
+def _page(query: Mapping[str, str]) -> tuple[str | None, int]:
+    """Read `after` and `limit`; anything else in the query is not looked at."""
+    limit = query.get("limit", str(PAGE))
+    if not (
+        limit.isascii() and limit.isdigit() and len(limit) <= 4 and 1 <= int(limit) <= LARGEST_PAGE
+    ):
+        raise BadRequest(texts("limit: a number from 1 to {most}.", most=LARGEST_PAGE))
+    return query.get("after"), int(limit)
+
+
+def _accepted(accepted: Accepted) -> web.Response:
+    document = {"id": accepted.id, "number": accepted.number}
+    return _json(document, 202, Location=f"/v1/alerts/{accepted.id}")
 
 
 def _json(document: Mapping[str, object], status: int, **headers: str) -> web.Response:
@@ -184,7 +242,10 @@ def _routing(error: web.HTTPException) -> XmppgovError:
 
 
 def _whats_here() -> Text:
-    return texts("There are POST /v1/alerts, and GET /v1/alerts/ with an alert's id; nothing else.")
+    return texts(
+        "There are POST /v1/alerts, and below /v1/alerts/ with an alert's id: POST update and "
+        "cancel, GET and GET report.csv; nothing else."
+    )
 
 
 class _Cut(logging.Filter):

@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
+from xmppgov.cap.words import MsgType, Severity, Status
 from xmppgov.i18n import Text, Texts, choose_language
-from xmppgov_alerts.model import Alert, Severity
+from xmppgov_alerts.model import Alert
+from xmppgov_alerts.number import shown
 
 texts = Texts("xmppgov_alerts")
 
@@ -21,14 +23,55 @@ BANNERS = {
 }
 
 
+STATUS_BANNERS = {
+    Status.EXERCISE: "EXERCICE — EXERCISE",
+    Status.SYSTEM: "SYSTÈME — SYSTEM",
+    Status.TEST: "TEST — TEST",
+    Status.DRAFT: "PROJET — DRAFT",
+}
+"""What stands first and last wherever an alert is shown that is none; in both languages at once."""
+
+
+def banner(status: Status) -> str | None:
+    """Return what an alert of a status begins and ends with; None for an actual one."""
+    return STATUS_BANNERS.get(status)
+
+
+def framed(status: Status, text: str) -> str:
+    """Put the banner of a status before and behind a text."""
+    frame = banner(status)
+    return f"{frame}\n{text}\n{frame}" if frame else text
+
+
 def alert_text(alert: Alert, text: str, sender: str, zone: ZoneInfo) -> str:
-    """Return what a recipient reads; the frame is in the language of the text."""
-    origin = texts("From: {sender}, {time}.", sender=sender, time=moment(alert, zone))
-    how = texts("To confirm, answer “received”.")
-    banner, source, instruction = (
-        sentence.in_language(alert.lang) for sentence in (BANNERS[alert.severity], origin, how)
-    )
-    return f"{banner}\n\n{text}\n\n{source}\n{instruction}"
+    """Return what a recipient reads of an alert, an update or a cancellation.
+
+    The frame is in the language of the text. Its first 80 characters hold the number, because
+    that much is quoted by who reacts with a client that cannot encrypt a reaction.
+    """
+    cancelled = alert.msg_type is MsgType.CANCEL
+    source = texts("From: {sender}, {time}.", sender=sender, time=moment(alert, zone))
+    how = texts("To confirm, answer “received”, or “received {number}”.", number=alert.number)
+    heading = (_cancelled if cancelled else _heading)(alert).in_language(alert.lang)
+    end = [source] if cancelled else [source, how]
+    foot = "\n".join(sentence.in_language(alert.lang) for sentence in end)
+    return framed(alert.status, "\n\n".join(filter(None, (heading, text, foot))))
+
+
+def nudge(alert: Alert) -> str:
+    """Return the short new message that an alert was updated; clients keep quiet about that."""
+    number = shown(alert.number, alert.version)
+    sentence = texts("No. {number}: updated, read the alert again.", number=number)
+    return framed(alert.status, sentence.in_language(alert.lang))
+
+
+def _heading(alert: Alert) -> Text:
+    number = shown(alert.number, alert.version)
+    return texts("{banner} No. {number}", banner=BANNERS[alert.severity], number=number)
+
+
+def _cancelled(alert: Alert) -> Text:
+    return texts("CANCELLED: alert No. {number}", number=alert.number)
 
 
 def moment(alert: Alert, zone: ZoneInfo) -> str:
@@ -39,15 +82,25 @@ def moment(alert: Alert, zone: ZoneInfo) -> str:
 
 def noted(alert: Alert, remaining: int, zone: ZoneInfo) -> Text:
     """Tell a person that a confirmation counts, and how many alerts still wait for one."""
+    cancelled = alert.msg_type is MsgType.CANCEL
+    number = alert.number if cancelled else shown(alert.number, alert.version)
     time = moment(alert, zone)
     if remaining:
         return texts(
-            "Noted: you have confirmed the alert of {time}. Still to confirm: {count}; answer "
-            "“received” again.",
+            "Noted: you have confirmed the alert No. {number} of {time}. Still to confirm: "
+            "{count}; answer “received” again.",
+            number=number,
             time=time,
             count=remaining,
         )
-    return texts("Noted: you have confirmed the alert of {time}.", time=time)
+    return texts(
+        "Noted: you have confirmed the alert No. {number} of {time}.", number=number, time=time
+    )
+
+
+def no_such_number(number: str) -> Text:
+    """Tell a person who confirms by a number that none of their alerts has."""
+    return texts("No alert No. {number} waits for your confirmation.", number=number)
 
 
 def already_noted() -> Text:

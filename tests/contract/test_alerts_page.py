@@ -2,16 +2,25 @@
 
 import json
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from xmppgov.cap.words import Severity, Status
 from xmppgov.config import load
 from xmppgov_alerts.config import AlertsSettings
-from xmppgov_alerts.model import STATES, Alert, RecipientState, Report, Severity, troubled_first
+from xmppgov_alerts.model import (
+    Alert,
+    AlertRequest,
+    CancelRequest,
+    How,
+    UpdateRequest,
+)
 from xmppgov_alerts.problem import STATUSES
+from xmppgov_alerts.reports.model import STATES, RecipientState, Report
 from xmppgov_alerts.request import parse
 from xmppgov_alerts.signature import TIMESTAMP, WINDOW, Key, secret_bytes, verify
 
@@ -32,7 +41,15 @@ def request(method: str) -> tuple[dict[str, str], bytes]:
     return headers, body.encode()
 
 
-@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "POST /v1/alerts ",
+        "POST /v1/alerts/8bp42nefx5m1kejh/u",
+        "POST /v1/alerts/8bp42nefx5m1kejh/c",
+        "GET",
+    ],
+)
 def test_its_requests_are_signed(method: str) -> None:
     headers, body = request(method)
     sent = int(headers[TIMESTAMP])
@@ -41,9 +58,12 @@ def test_its_requests_are_signed(method: str) -> None:
 
 
 def test_its_alert_is_taken() -> None:
-    alert = parse(request("POST")[1])
+    alert = parse(AlertRequest, request("POST /v1/alerts ")[1])
     assert alert.severity is Severity.SEVERE
     assert alert.to == ["body:pref-59", "group:grp-1"]
+    update = parse(UpdateRequest, request("POST /v1/alerts/8bp42nefx5m1kejh/u")[1])
+    assert update.severity is Severity.EXTREME
+    assert parse(CancelRequest, request("POST /v1/alerts/8bp42nefx5m1kejh/c")[1]).text
 
 
 def test_its_report_is_what_the_service_writes() -> None:
@@ -53,14 +73,20 @@ def test_its_report_is_what_the_service_writes() -> None:
         return datetime.fromisoformat(text)
 
     alert = Alert(
-        document["id"], "prefecture", ("body:pref-59",), Severity(document["severity"]), "fr",
-        moment(document["created"]), moment(document["expires"]),
+        id=document["id"], family=document["id"], number=document["number"],
+        key_name="prefecture", targets=("body:pref-59",), severity=Severity(document["severity"]),
+        lang="fr", created=moment(document["created"]), expires=moment(document["expires"]),
+        status=Status(document["status"]),
     )  # fmt: skip
     people = [
-        RecipientState(r["name"], r["jid"], r["state"], r["reason"], moment(r["since"]))
-        for r in reversed(document["recipients"])
-    ]
-    written = Report(alert, troubled_first(people)).as_json()
+        RecipientState(
+            "p", r["name"], r["jid"], r["state"], moment(r["since"]), r["reason"], r["as"],
+            r["how"], r["nudge"], r["retraction"],
+        )
+        for r in document["recipients"]
+    ]  # fmt: skip
+    counts = Counter(person.state for person in people)
+    written = Report(alert, None, (), counts, people).as_json()
     assert written == document
     assert list(written) == list(document)
     assert alert.expires - alert.created == timedelta(hours=24)
@@ -70,6 +96,8 @@ def test_its_report_is_what_the_service_writes() -> None:
 def test_every_state_and_status_is_explained() -> None:
     for state in STATES:
         assert f"| `{state}` |" in PAGE
+    for how in How:
+        assert f"| `{how}` |" in PAGE
     listed = dict(re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", PAGE, re.MULTILINE))
     known = {str(status): name for status, name in STATUSES.values()} | {"500": "internal"}
     assert listed == known

@@ -43,9 +43,10 @@ async def test_an_alert_reaches_whom_it_can_and_says_whom_it_cannot(
         bob.receipts = False
         alert_id = (await send(config, CANARY))["id"]
         heard = await alice.wait_for(CANARY)
-        assert heard.text.startswith("🟠 *ALERTE GRAVE*\n\n")
+        number = (await report(config, alert_id))["number"]
+        assert heard.text.startswith(f"🟠 *ALERTE GRAVE* n° {number}\n\n")
         assert "De : Préfecture du Nord, " in heard.text
-        assert "répondez « reçu »" in heard.text
+        assert f"répondez « reçu », ou « reçu {number} »" in heard.text
         await bob.wait_for(CANARY)
         await until(
             config,

@@ -10,22 +10,25 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from xmppgov_alerts.board import board, settled
-from xmppgov_alerts.model import STATES
 from xmppgov_alerts.problem import preferred_language
+from xmppgov_alerts.reports.model import STATES
 
 WHEN = "2026-11-23T03:40:00Z"
 
 
-def report(*recipients: dict[str, Any], state: str = "open") -> dict[str, Any]:
+def report(*recipients: dict[str, Any], state: str = "open", **more: Any) -> dict[str, Any]:
     states = [r["state"] for r in recipients]
     return {
         "id": "a" * 16, "state": state, "severity": "Severe", "created": WHEN, "expires": WHEN,
         "counts": {s: states.count(s) for s in STATES}, "recipients": list(recipients),
+        "number": "7F3K", "version": 1, "msg_type": "Alert", "status": "Actual", "banner": None,
+        "references": [], "next": None, **more,
     }  # fmt: skip
 
 
 def recipient(state: str, name: str = "Alice", **more: Any) -> dict[str, Any]:
     base = {"jid": "alice@gov.example", "name": name, "state": state, "reason": None, "since": WHEN}
+    base |= {"how": None, "as": "text", "nudge": None, "retraction": None}
     return {**base, **more}
 
 
@@ -81,3 +84,14 @@ def test_the_readers_language(header: str | None, language: str) -> None:
 @given(st.text())
 def test_no_header_whatever_raises(header: str) -> None:
     assert preferred_language(header) in ("fr", "en")
+
+
+def test_what_changed_and_what_goes_on_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    one = recipient("accepted", **{"as": "correction"})
+    drawing = drawn(report(one, version=2, msg_type="Update", references=["b" * 16], next="p1"))
+    assert "Mise à jour, version 2 ; sur cette page, corrections : 1." in drawing
+    assert "xmppgov alert report aaaa" in drawing
+    cancelled = recipient("accepted", retraction="accepted")
+    drawing = drawn(report(cancelled, version=3, msg_type="Cancel", references=["b" * 16]))
+    assert "Annulation ; sur cette page, retraits : 1." in drawing

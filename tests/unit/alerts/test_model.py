@@ -1,4 +1,4 @@
-"""Ids, audiences without doubles, the order of a report."""
+"""Ids, numbers, audiences without doubles."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -8,17 +8,13 @@ from hypothesis import strategies as st
 from xmppgov_alerts.model import (
     ALERT_ID,
     TRANSITIONS,
-    Alert,
     AlertState,
     Person,
-    RecipientState,
-    Report,
-    Severity,
     alert_id,
     distinct,
     rfc3339,
-    troubled_first,
 )
+from xmppgov_alerts.number import ALPHABET, BYTES, number_of, quoted, shown, typed
 
 NOW = datetime(2026, 11, 23, 3, 40, tzinfo=UTC)
 
@@ -40,25 +36,32 @@ def test_people_without_account_are_kept_apart() -> None:
     assert distinct(people) == people
 
 
-def test_a_report_counts_every_state_and_puts_trouble_first() -> None:
-    alert = Alert("x" * 16, "k", ("group:a",), Severity.MINOR, "fr", NOW, NOW + timedelta(hours=1))
-    states = [
-        RecipientState("Alice", "alice@gov", "acknowledged", None, NOW),
-        RecipientState("Adam", None, "no-account", None, NOW),
-        RecipientState("Bob", "bob@gov", "unreachable", "no-device", NOW),
-    ]
-    document = Report(alert, troubled_first(states)).as_json()
-    assert [r["name"] for r in document["recipients"]] == ["Bob", "Adam", "Alice"]  # type: ignore[attr-defined]
-    counts = document["counts"]
-    assert isinstance(counts, dict)
-    assert (counts["acknowledged"], counts["no-account"], counts["queued"]) == (1, 1, 0)
-    assert sum(counts.values()) == 3
-    assert (document["state"], document["expires"]) == ("open", "2026-11-23T04:40:00Z")
-
-
 def test_times_are_told_in_utc() -> None:
     assert rfc3339(NOW.astimezone(timezone(timedelta(hours=11)))) == "2026-11-23T03:40:00Z"
 
 
 def test_every_state_has_its_transitions() -> None:
     assert set(TRANSITIONS) == set(AlertState)
+
+
+@given(st.binary(min_size=BYTES, max_size=BYTES))
+def test_a_number_is_what_is_typed_and_what_is_quoted(random: bytes) -> None:
+    number = number_of(random)
+    assert typed(number.lower()) == number
+    assert typed(number.replace("0", "o").replace("1", "l")) == number
+    for version in (1, 2, 30):
+        assert quoted(f"n° {shown(number, version)} Texte") == (number, version)
+
+
+def test_numbers_use_the_whole_alphabet_and_are_no_words() -> None:
+    numbers = {number_of(n.to_bytes(BYTES, "big")) for n in range(2**20)}
+    assert set("".join(numbers)) == set(ALPHABET)
+    assert len(numbers) > 600_000
+    assert [typed(word) for word in ("mais", "rien", "reçu", "2026x", "u234")] == [None] * 5
+
+
+@given(st.text())
+def test_no_text_whatever_is_misread(text: str) -> None:
+    number = typed(text)
+    assert number is None or set(number) <= set(ALPHABET)
+    quoted(text)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xmppgov.cap.words import Severity
 from xmppgov.errors import BadRequest
 from xmppgov_alerts.errors import Unprocessable
-from xmppgov_alerts.model import AlertRequest, Severity
+from xmppgov_alerts.model import AlertRequest
 from xmppgov_alerts.request import parse
 
 GOOD: dict[str, Any] = {"to": ["group:grp-1"], "severity": "Severe", "text": "Évacuez."}
@@ -21,7 +22,7 @@ def body(**members: Any) -> bytes:
 
 
 def test_the_smallest_request() -> None:
-    request = parse(json.dumps(GOOD).encode())
+    request = parse(AlertRequest, json.dumps(GOOD).encode())
     assert request == AlertRequest(to=["group:grp-1"], severity=Severity.SEVERE, text="Évacuez.")
     assert (request.lang, request.expires) == ("fr", None)
 
@@ -43,7 +44,7 @@ def test_every_good_request_is_read_back(
     written = body(
         to=to, severity=severity.value, text=text, lang=lang, expires=expires.isoformat()
     )
-    request = parse(written)
+    request = parse(AlertRequest, written)
     assert (request.to, request.severity, request.text) == (to, severity, text)
     assert (request.lang, request.expires) == (lang, expires)
 
@@ -58,7 +59,7 @@ def test_every_good_request_is_read_back(
 )  # fmt: skip
 def test_what_is_no_object_is_refused(raw: bytes) -> None:
     with pytest.raises(BadRequest, match="not a JSON object"):
-        parse(raw)
+        parse(AlertRequest, raw)
 
 
 @pytest.mark.parametrize(
@@ -77,19 +78,19 @@ def test_what_is_no_object_is_refused(raw: bytes) -> None:
 )  # fmt: skip
 def test_a_wrong_member_is_named(member: str, value: object) -> None:
     with pytest.raises(Unprocessable, match=f"^{member}:"):
-        parse(body(**{member: value}))
+        parse(AlertRequest, body(**{member: value}))
 
 
 @pytest.mark.parametrize("member", ["to", "severity", "text"])
 def test_a_missing_member_is_named(member: str) -> None:
     members = {name: value for name, value in GOOD.items() if name != member}
     with pytest.raises(Unprocessable, match=f"^{member}:"):
-        parse(json.dumps(members).encode())
+        parse(AlertRequest, json.dumps(members).encode())
 
 
 def test_an_unknown_member_is_refused_and_named() -> None:
     with pytest.raises(Unprocessable, match=r"^urgency: unknown member"):
-        parse(body(urgency="Immediate"))
+        parse(AlertRequest, body(urgency="Immediate"))
 
 
 @given(
@@ -103,18 +104,18 @@ def test_an_unknown_member_is_refused_and_named() -> None:
 )
 def test_no_json_whatever_raises_anything_else(document: object) -> None:
     with pytest.raises(BadRequest) as refused:
-        parse(json.dumps(document).encode())
+        parse(AlertRequest, json.dumps(document).encode())
     assert refused.value.text.in_language("fr") != refused.value.text.in_language("en")
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_whatever_raise_anything_else(raw: bytes) -> None:
     with pytest.raises(BadRequest):
-        parse(raw)
+        parse(AlertRequest, raw)
 
 
 def test_a_refusal_never_quotes_the_text() -> None:
     with pytest.raises(Unprocessable) as refused:
-        parse(body(text="SECRET" + "\x00"))
+        parse(AlertRequest, body(text="SECRET" + "\x00"))
     assert "SECRET" not in str(refused.value) + str(refused.value.text.params)
     assert refused.value.__cause__ is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xmppgov_alerts.model import Severity
+from xmppgov.cap.words import Severity
 from xmppgov_alerts.scope import PATTERN, Scope
 
 TARGET = st.from_regex(r"(group|room|body|person):[a-z0-9@.-]{1,20}", fullmatch=True)

@@ -22,7 +22,7 @@ ALERT: dict[str, Any] = {"to": ["group:grp-1"], "severity": "Severe", "text": "Ã
 async def test_an_alert_is_accepted_and_reported(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         status, answer = await w.post(ALERT)
-        assert (status, list(answer)) == (202, ["id"])
+        assert (status, list(answer)) == (202, ["id", "number"])
         status, report = await w.get(answer["id"])
         assert status == 200
         assert {r["name"]: r["state"] for r in report["recipients"]} == {
@@ -54,9 +54,10 @@ async def test_no_answer_rests_on_what_may_be_rolled_back(tmp_path: Path) -> Non
         with suppress(RuntimeError):
             async with w.database.transaction() as tx:
                 await tx.execute(
-                    "INSERT INTO alert (id, key_name, request_id, request_mark, targets, severity,"
-                    " lang, created, expires, state, sealed)"
-                    " VALUES ('x', 'one', 'r1', ?, '[]', 'Minor', 'fr', 0, 9e9, 'open', x'00')",
+                    "INSERT INTO alert (id, family, number, version, msg_type, status, key_name,"
+                    " request_id, request_mark, targets, severity, lang, created, expires, state,"
+                    " sealed) VALUES ('x', 'x', '7F3K', 1, 'Alert', 'Actual', 'one', 'r1', ?,"
+                    " '[]', 'Minor', 'fr', 0, 9e9, 'open', x'00')",
                     (Cipher(TEXT_SECRET, "alert").mark(body),),
                 )
                 posting = asyncio.create_task(w.post(body, id="r1"))

@@ -29,6 +29,7 @@ from xmppgov.errors import NotAllowed, NotFound, TooMany, Unreachable
 from xmppgov.i18n import Text
 from xmppgov.storage.database import Database
 from xmppgov_alerts.config import KeySection, Sender, WebhookSection, read_senders
+from xmppgov_alerts.reports.store import ReportStore
 from xmppgov_alerts.service import Alerts
 from xmppgov_alerts.signature import sign
 from xmppgov_alerts.store import SCHEMA, AlertStore
@@ -111,21 +112,28 @@ class World:
         id: str | None = None,
         skew: int = 0,
         headers: dict[str, str] | None = None,
+        path: str = "/v1/alerts",
     ) -> tuple[int, Any]:
         """Sign and post; return the status and the document that is answered."""
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         signed = self.signed(body, key=key, id=id, skew=skew)
         signed["Content-Type"] = "application/json"
         async with self.session.post(
-            f"{self.url}/v1/alerts", data=body, headers={**signed, **(headers or {})}
+            self.url + path, data=body, headers={**signed, **(headers or {})}
         ) as answer:
             return answer.status, json.loads(await answer.read())
 
-    async def get(self, alert_id: str, *, key: str = "one") -> tuple[int, Any]:
+    async def get(self, alert_id: str, *, key: str = "one", query: str = "") -> tuple[int, Any]:
         async with self.session.get(
-            f"{self.url}/v1/alerts/{alert_id}", headers=self.signed(b"", key=key)
+            f"{self.url}/v1/alerts/{alert_id}{query}", headers=self.signed(b"", key=key)
         ) as answer:
             return answer.status, json.loads(await answer.read())
+
+    async def table(self, alert_id: str, *, key: str = "one") -> tuple[int, bytes]:
+        async with self.session.get(
+            f"{self.url}/v1/alerts/{alert_id}/report.csv", headers=self.signed(b"", key=key)
+        ) as answer:
+            return answer.status, await answer.read()
 
     def signed(
         self, body: bytes, *, key: str = "one", id: str | None = None, skew: int = 0
@@ -160,6 +168,7 @@ async def world(
         address=BOT,
         emit=Undecided(database).append,
         store=AlertStore(database),
+        reports=ReportStore(database),
         outbox=outbox,
         audience=audience,
         cipher=Cipher(secret, "alert"),

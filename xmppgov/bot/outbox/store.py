@@ -76,7 +76,10 @@ class OutboxStore:
             "INSERT OR IGNORE INTO outbox (reference, recipient, origin_id, state, created,"  # noqa: S608
             " changed, expires, priority, kind, target)"
             f" VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ({_FIRST}))",
-            [(*row, now, now, expires, priority, str(kind), json.dumps(of), row[1]) for row in rows],
+            [
+                (*row, now, now, expires, priority, str(kind), json.dumps(of), row[1])
+                for row in rows
+            ],
         )
 
     async def add_retractions(

@@ -1,0 +1,1 @@
+"""Updates and cancellations of alerts that were accepted."""

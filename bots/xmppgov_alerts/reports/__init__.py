@@ -1,0 +1,1 @@
+"""Where an alert stands: for its sender, page by page, and as a table."""
