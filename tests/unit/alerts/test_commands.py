@@ -117,12 +117,12 @@ async def test_nothing_listens(tmp_path: Path) -> None:
     assert "Start it (xmppgov run alerts)" in err
 
 
-@pytest.mark.parametrize("command", ["send", "status"])
+@pytest.mark.parametrize("command", ["send", "update", "cancel", "status", "report"])
 async def test_help_names_every_option_and_warns(tmp_path: Path, command: str) -> None:
     status, out, _ = await alert(tmp_path, command, "--help")
     assert status == 0
     assert "--config" in out
-    assert command == "status" or "visible" in out
+    assert command in ("status", "report") or "visible" in out
 
 
 async def test_a_severity_is_known_in_small_letters(tmp_path: Path) -> None:
@@ -130,3 +130,20 @@ async def test_a_severity_is_known_in_small_letters(tmp_path: Path) -> None:
         small = ("send", "--to", "group:grp-1", "--severity", "severe", "--json")
         status, document, err = await alert(config, *small, "-", text="Évacuez.\n")
         assert (status, json.loads(document)["severity"]) == (0, "Severe"), err
+
+
+async def test_an_exercise_is_updated_called_off_and_written_as_a_table(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, config):
+        sending = (*SENT, "--status", "exercise", "-")
+        _, out, _ = await alert(config, *sending, text="Évacuez.")
+        status, new, err = await alert(config, "update", out.strip(), "-", text="Rentrez.")
+        assert (status, len(new.strip())) == (0, 16), err
+        status, shown, err = await alert(config, "status", new.strip())
+        lines = [line.strip() for line in shown.splitlines()]
+        assert (status, lines[0], lines[-1]) == (0, "EXERCICE — EXERCISE", lines[0]), err
+        status, document, err = await alert(config, "cancel", out.strip(), "--json")
+        assert (status, json.loads(document)["msg_type"]) == (0, "Cancel"), err
+        status, table, err = await alert(config, "report", new.strip())
+        assert (status, len(table.splitlines())) == (0, 4), err
+        status, _, err = await alert(config, "cancel", out.strip())
+        assert (status, err) == (1, "This alert is cancelled already.\n")
