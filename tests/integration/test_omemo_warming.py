@@ -24,7 +24,8 @@ from xmppgov.omemo.sessions import BUNDLES, DEVICES, NAMESPACE
 
 BOT, ALICE = "alertes@gov.localhost", "alice@gov.localhost"
 CROWD = [f"c{n}@gov.localhost" for n in range(49)]
-ACCOUNTS = [BOT, ALICE, *CROWD]
+OTHER_BOT, BOB = "autre@gov.localhost", "bob@gov.localhost"
+ACCOUNTS = [BOT, ALICE, OTHER_BOT, BOB, *CROWD]
 PROSODY_MODULES = ""
 EVERYBODY = [ALICE, *CROWD]
 ENCRYPTED = f"{{{NAMESPACE}}}encrypted"
@@ -140,3 +141,37 @@ async def test_a_new_device_is_introduced_once(prosody: Prosody, tmp_path: Path)
             bot._warmer.appeared(ALICE)  # type: ignore[union-attr]
             await bot.outbox.idle()
             assert len([one for one in sent if one.get("to") == ALICE]) == 2
+
+
+async def test_an_introduction_that_was_lost_goes_again_with_the_same_bytes(
+    prosody: Prosody, tmp_path: Path
+) -> None:
+    async def people() -> list[str]:
+        return [BOB]
+
+    async def render(reference: str, _recipient: str) -> str:
+        return reference
+
+    def keys(xml: ET.Element) -> list[str | None]:
+        return [key.text for key in xml.iter(f"{{{NAMESPACE}}}key")]
+
+    options = {"people": people, "render": render}
+    async with person(prosody, BOB, tmp_path) as bob:
+        async with made_bot(prosody, OTHER_BOT, tmp_path, **options) as bot:
+            bot.outbox._sending.hand_over = lambda _stanzas: None  # type: ignore[method-assign]
+            async with running(bot), asyncio.timeout(20):
+                while not (rows := await bot.outbox._store.unconfirmed()):
+                    await asyncio.sleep(0.05)
+        (_, written) = rows[0]
+        async with made_bot(prosody, OTHER_BOT, tmp_path, **options) as bot, running(bot):
+            async with asyncio.timeout(20):
+                while not (came := [x for x in bob.wire if x.find(ENCRYPTED) is not None]):
+                    await asyncio.sleep(0.05)
+            assert [keys(xml) for xml in came] == [keys(ET.fromstring(written))]
+            async with bot.database.transaction() as tx:
+                await bot.outbox.add(
+                    tx, reference="un", recipients=[BOB], expires=time.time() + 600
+                )
+            bot.outbox.wake()
+            await bob.wait_for("un")
+            assert not bob.unreadable
