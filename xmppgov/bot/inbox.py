@@ -221,13 +221,16 @@ class Inbox:
         answer: dict[str, str] = {}
         try:
             async with self._omemo.exclusive() as unit:
+                broken: int | None = None
                 try:
                     text = await unit.decrypt(sender, encrypted)
                 except Undecryptable as error:
                     log.info("a message cannot be decrypted", jid=sender, reason=error.reason)
-                    text = None
+                    text, broken = None, error.broken
                 async with unit.commit() as tx:
                     await self._note(tx, key, mark)
+                    if broken is not None:
+                        await self._outbox.heal_within(unit, tx, sender, broken)
                     if text is not None:
                         incoming = _incoming(sender, text, message.get(stanza.LANG), key)
                     if incoming is not None and self._on_message is not None and not quietly:

@@ -32,10 +32,14 @@ class Disconnected(LocalFault):
 
 
 class Undecryptable(RemoteFault):
-    """A message cannot be decrypted: not meant for this device, malformed, or seen before."""
+    """A message cannot be decrypted: not meant for this device, malformed, or seen before.
 
-    def __init__(self, jid: str, reason: str) -> None:
+    `broken` is the device with which there seems to be no common session any more.
+    """
+
+    def __init__(self, jid: str, reason: str, broken: int | None = None) -> None:
         super().__init__(
             texts("A message of {jid} cannot be decrypted: {reason}.", jid=jid, reason=reason)
         )
         self.reason = reason
+        self.broken = broken

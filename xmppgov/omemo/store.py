@@ -156,6 +156,11 @@ class OmemoStore(Storage):
         """Let the next bundle of a device say what its identity key is."""
         self._pending[f"/devices/{jid}/{device}/identity_key"] = None
 
+    def forget_session(self, jid: str, device: int) -> None:
+        """Have no session with a device."""
+        if self.has_session(jid, device):
+            self._pending[f"/{NAMESPACE}/{jid}/{device}/double_ratchet"] = None
+
     def learned(self) -> list[tuple[str, int, str | None, str]]:
         """Return, once, each committed (jid, device, old, new) identity key of somebody known."""
         learned, self._learned = self._learned, []

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from doubleratchet import DuplicateMessageException
 from oldmemo.etree import parse_message, serialize_message
+from omemo.backend import DecryptionFailed, KeyExchangeFailed
 from omemo.bundle import Bundle
-from omemo.session_manager import NoEligibleDevices, SessionManager
+from omemo.session_manager import NoEligibleDevices, NoSession, SessionManager
 from omemo.storage import StorageException
 
 from xmppgov.omemo.errors import NoKeys, Undecryptable
@@ -18,6 +20,8 @@ from xmppgov.omemo.sessions import NAMESPACE, Surroundings
 from xmppgov.omemo.store import OmemoStore
 from xmppgov.omemo.trust import DISTRUSTED, UNDECIDED, is_verified, stand_aside
 from xmppgov.storage.database import Database
+
+BROKEN = (NoSession, DecryptionFailed, KeyExchangeFailed)
 
 
 class Shared(NamedTuple):
@@ -136,7 +140,22 @@ class Unit:
             # The sender chose every byte, and the libraries stumble over some in ways that they do
             # not name. Nothing but the state in memory was touched, and that is dropped.
             self._store.drop()
-            raise Undecryptable(jid, type(error).__name__) from error
+            raise Undecryptable(
+                jid, type(error).__name__, self._broken(jid, element, error)
+            ) from error
+
+    def _broken(self, jid: str, element: ET.Element, error: Exception) -> int | None:
+        """Return the sender's device if it is a known one, whose session does not fit."""
+        if type(error.__cause__) is DuplicateMessageException or not isinstance(error, BROKEN):
+            return None
+        sender = next(element.iter(f"{{{NAMESPACE}}}header")).get("sid", "")
+        device = int(sender)  # or the message would not have been parsed
+        known = device in self._store.devices(jid) and self._store.knows(jid, device)
+        return device if known else None
+
+    def give_up(self, jid: str, device: int) -> None:
+        """Forget the session with a device; what is encrypted next makes another one."""
+        self._store.forget_session(jid, device)
 
     async def _settle(self, jid: str) -> None:
         """Trust no device of a verified person that nobody verified."""

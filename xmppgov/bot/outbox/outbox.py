@@ -194,6 +194,16 @@ class Outbox:
         self._idle.clear()
         self.wake()
 
+    async def heal_within(self, unit: Unit, tx: Database, recipient: str, device: int) -> None:
+        """Give up a session, and have a message without text bring another, once an hour."""
+        now = self._clock.now()
+        reference, id = f"{KEYS}heal-{device}-{int(now // 3600)}", uuid.uuid4().hex
+        row, expires = (reference, recipient, id), now + INTRODUCED
+        await self._store.add(tx, [row], now, expires, priority=LAST, kind=Kind.KEYS)
+        if await self._store.of_pair(tx, reference, recipient) == id:
+            unit.give_up(recipient, device)
+            asyncio.get_running_loop().call_soon(self.wake)
+
     async def idle(self) -> None:
         """Wait until nothing is to be sent."""
         await self._idle.wait()
