@@ -23,7 +23,7 @@ async def on_message(tx: Database, incoming: Incoming) -> str:
 
 
 async def counted(bot: object) -> Counter[str]:
-    rows = await bot._database.fetch_all("SELECT text FROM note")  # type: ignore[attr-defined]
+    rows = await bot.database.fetch_all("SELECT text FROM note")  # type: ignore[attr-defined]
     return Counter(row["text"] for row in rows)
 
 
