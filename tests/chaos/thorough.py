@@ -31,6 +31,7 @@ WHOLE = (
     "tests/unit/components/archive/retention/test_erasing_faults.py",
     "tests/unit/components/archive/retention/test_fates.py",
     "tests/unit/components/archive/test_faults.py",
+    "tests/unit/bot/letters/test_faults.py",
     "tests/chaos/test_full_disks.py",
 )
 """Every write of every store failing in every way, and small disks that are really full."""

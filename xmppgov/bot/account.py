@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from slixmpp.plugins.xep_0198.stanza import RequestAck
 from slixmpp.stanza import Message
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
@@ -64,6 +65,9 @@ class BotAccount(Account):
         Message(self, xml=message).send()
 
     def ask_acknowledgement(self) -> None:
-        """Ask the server to say what it has."""
+        """Ask the server to say what it has of all that was handed over before.
+
+        The question waits in the same queue; slixmpp's own would overtake what lies there.
+        """
         if self.online.is_set():
-            self.plugin["xep_0198"].request_ack()
+            RequestAck(self).send()
