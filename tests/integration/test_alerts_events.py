@@ -91,7 +91,9 @@ async def recorded(archive: Running, *wanted: Told, notices: bool = True) -> Non
     await until_true(all_there, 40)
     assert Counter(found()) == Counter(wanted)
     report = archive.json("verify")
-    assert (report["ok"], report["missing"]) == (True, 0), report
+    # The server's spool has long left behind what an earlier test's archive has taken of it.
+    holes = [hole for hole in report["holes"] if hole["server"] == BOT]
+    assert (report["ok"], holes) == (True, []), report
 
 
 def sent(who: str, enc: str = "omemo:0") -> Told:
