@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
@@ -139,23 +140,33 @@ async def test_what_is_hidden_by_the_one_who_changes_the_list_of_keys_keeps_its_
     await as_it_has_to_be(place)
 
 
+async def carry_out_while(
+    parts: AtWork, monkeypatch: pytest.MonkeyPatch, meddle: Callable[[], Awaitable[None]]
+) -> None:
+    """Carry out an erasure, and meddle when all records have been accounted for."""
+    erasing, erasure = parts.retention.rounds._erasing, await promise(parts)
+    forgettable = erasing._forgettable
+
+    async def later(*args: object) -> list[str]:
+        await meddle()
+        return await forgettable(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(erasing, "_forgettable", later)
+    await carry_out(parts, erasure)
+
+
 async def test_a_key_that_comes_onto_the_list_afterwards_is_looked_at_too(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await with_a_held_record(place)
+
+    async def meddle() -> None:
+        tamper(place, "INSERT INTO doomed_keys VALUES (1, 'hold-affaire-7.2026-01-messages')")
+        tamper(place, f"UPDATE records SET t = {FEBRUARY} WHERE seq = {HELD}")
+
     async with at_work(place) as parts:
-        erasing = parts.retention.rounds._erasing
-        erasure = await promise(parts)
-        forgettable = erasing._forgettable
-
-        async def later(*args: object) -> list[str]:
-            tamper(place, "INSERT INTO doomed_keys VALUES (1, 'hold-affaire-7.2026-01-messages')")
-            tamper(place, f"UPDATE records SET t = {FEBRUARY} WHERE seq = {HELD}")
-            return await forgettable(*args)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(erasing, "_forgettable", later)
         with pytest.raises(Unaccounted):
-            await carry_out(parts, erasure)
+            await carry_out_while(parts, monkeypatch, meddle)
     assert "hold-affaire-7.2026-01-messages" in keys(place)
 
 
@@ -165,20 +176,15 @@ async def test_what_comes_when_all_is_accounted_for_is_looked_at_too(
     """It lies under the key that has to go, for somebody has changed the generation."""
     await with_a_held_record(place)
     async with at_work(place) as parts:
-        erasing = parts.retention.rounds._erasing
-        erasure = await promise(parts)
-        forgettable = erasing._forgettable
 
-        async def later(*args: object) -> list[str]:
+        async def meddle() -> None:
             parts.archive._rest._keys.renew("2026-01", "messages", 1)
             await commit(parts, message(7, at(2026, 1, 9)))
             tamper(place, "UPDATE records SET key = 'body-2026-01-messages' WHERE seq = 7")
             tamper(place, f"UPDATE records SET t = {FEBRUARY} WHERE seq = 7")
-            return await forgettable(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(erasing, "_forgettable", later)
         with pytest.raises(Unaccounted):
-            await carry_out(parts, erasure)
+            await carry_out_while(parts, monkeypatch, meddle)
     assert "body-2026-01-messages" in keys(place)
 
 
