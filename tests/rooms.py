@@ -18,7 +18,7 @@ MUC, USER = "http://jabber.org/protocol/muc", "http://jabber.org/protocol/muc#us
 CLIENT = "jabber:client"
 
 
-async def until(condition: Callable[[], Awaitable[Any]], timeout: float = 15) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], timeout: float = 60) -> Any:
     """Ask again and again until the answer is true; return it."""
     async with asyncio.timeout(timeout):
         while not (answer := await condition()):
